@@ -1,0 +1,117 @@
+//! Dead letters as a file: one JSON object per line, complete or not there at all.
+//!
+//! Nothing is dropped in silence; what could not be used can be read, counted and mended here.
+
+use crate::error::Error;
+use serde::Serialize;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+use trueup_event::DeadLetter;
+
+/// A file of dead letters being written; it takes its name only in [`DeadLetterFile::finish`].
+#[derive(Debug)]
+pub struct DeadLetterFile {
+    path: PathBuf,
+    writer: BufWriter<NamedTempFile>,
+    count: u64,
+}
+
+/// One line. Keys are in the order in which a person asks: what, where, why.
+#[derive(Serialize)]
+struct Line<'a> {
+    stream: &'a str,
+    partition: u32,
+    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    row: u64,
+    time: Option<String>,
+    reason: &'static str,
+    detail: &'a str,
+}
+
+impl DeadLetterFile {
+    /// Begins a file that will be at `path`, replacing what is there.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let folder = folder_of(path);
+        let file = tempfile::Builder::new()
+            .prefix(".dead-letters-")
+            .tempfile_in(folder)
+            .map_err(|error| Error::disk("cannot write dead letters in", folder, error))?;
+        Ok(Self { path: path.into(), writer: BufWriter::new(file), count: 0 })
+    }
+
+    /// Appends a letter of the stream called `stream`, whose files are
+    /// [`Dataset::files`](crate::Dataset::files); none for a source without files.
+    ///
+    /// # Errors
+    /// If the disk is full or fails.
+    pub fn write(
+        &mut self,
+        stream: &str,
+        files: &[String],
+        letter: &DeadLetter,
+    ) -> Result<(), Error> {
+        let line = Line {
+            stream,
+            partition: letter.place.partition.0,
+            offset: letter.place.offset,
+            file: files.get(letter.origin.file() as usize).map(String::as_str),
+            row: letter.origin.row(),
+            time: letter.time.map(|time| time.to_string()),
+            reason: letter.reason.name(),
+            detail: &letter.detail,
+        };
+        let written = serde_json::to_writer(&mut self.writer, &line).map_err(std::io::Error::from);
+        written.and_then(|()| self.writer.write_all(b"\n")).map_err(|error| self.failed(error))?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// How many letters were written.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Makes the file durable and gives it its name; returns the number of letters.
+    ///
+    /// # Errors
+    /// If the disk is full or fails; then nothing is at the path that was not there before.
+    pub fn finish(mut self) -> Result<u64, Error> {
+        self.writer.flush().map_err(|error| self.failed(error))?;
+        let Self { path, writer, count } = self;
+        let failed = |error| Error::disk("cannot write dead letters", &path, error);
+        let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        sync_folder(folder_of(&path)).map_err(failed)?;
+        Ok(count)
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::disk("cannot write dead letters", &self.path, error)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A new name is durable once its folder is.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

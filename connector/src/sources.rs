@@ -1,0 +1,3 @@
+//! Where events come from: one folder per kind of source.
+
+pub(crate) mod parquet;

@@ -1,0 +1,247 @@
+//! What each file contributes to the columns that a reading asks for.
+//!
+//! Text columns are decoded as they are handed out, as `Utf8` or with a dictionary, so that none is
+//! built only to be converted. Columns that a file lacks are null, those of its folders constant.
+
+use super::file::DataFile;
+use super::schema::{Columns, normal};
+use super::time::TimeReader;
+use crate::error::{Error, names_hint};
+use crate::request::{ReadRequest, TimeColumn};
+use arrow::array::{Array, ArrayRef, Int64Array, StringArray, UInt32Array, new_null_array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::ParquetMetaData;
+use std::sync::Arc;
+
+/// The columns of a reading.
+#[derive(Debug)]
+pub(crate) struct Projection {
+    /// The columns handed out.
+    pub(crate) schema: SchemaRef,
+    time: Option<TimeColumn>,
+}
+
+/// What one file contributes.
+#[derive(Debug, Clone)]
+pub(crate) struct FileProjection {
+    /// The columns handed out.
+    schema: SchemaRef,
+    /// The types in which the file's columns are decoded.
+    decoded: SchemaRef,
+    /// The columns to decode, ascending.
+    roots: Vec<usize>,
+    columns: Vec<Source>,
+    /// Where the time is, and how it is read; absent from samples.
+    time: Option<(Source, TimeReader)>,
+}
+
+/// Where a file's column comes from.
+#[derive(Debug, Clone)]
+enum Source {
+    /// This place among the decoded columns.
+    Decoded(usize),
+    /// One value for all rows.
+    Constant(ArrayRef),
+    /// The file lacks it.
+    Null,
+}
+
+impl Projection {
+    /// The columns and the time of a request.
+    pub(crate) fn of_request(columns: &Columns, request: &ReadRequest) -> Result<Self, Error> {
+        columns.find(&request.time.name)?;
+        let schema = schema_of(columns, &request.columns, &request.dictionary)?;
+        Ok(Self { schema, time: Some(request.time.clone()) })
+    }
+
+    /// Columns without a time.
+    pub(crate) fn of_sample(columns: &Columns, names: &[String]) -> Result<Self, Error> {
+        Ok(Self { schema: schema_of(columns, names, &[])?, time: None })
+    }
+
+    /// The time alone.
+    pub(crate) fn time_only(&self) -> Self {
+        Self { schema: Arc::new(Schema::empty()), time: self.time.clone() }
+    }
+
+    /// What `file` contributes.
+    pub(crate) fn of_file(&self, columns: &Columns, file: &DataFile) -> Result<FileProjection, Error> {
+        let mut roots: Vec<usize> =
+            self.schema.fields().iter().filter_map(|f| root(file, f.name())).collect();
+        let time_root = self.time.as_ref().and_then(|time| root(file, &time.name));
+        roots.extend(time_root);
+        roots.sort_unstable();
+        roots.dedup();
+        let decoded = self.decoded(file, &roots, time_root);
+        let source = |name: &str, data_type: &DataType| {
+            let own = root(file, name).and_then(|root| roots.binary_search(&root).ok());
+            own.map_or_else(|| constant(file, columns, name, data_type), |at| Ok(Source::Decoded(at)))
+        };
+        let mut sources = Vec::with_capacity(self.schema.fields().len());
+        for field in self.schema.fields() {
+            sources.push(source(field.name(), field.data_type())?);
+        }
+        let time = match &self.time {
+            None => None,
+            Some(time) => {
+                let data_type = match time_root {
+                    Some(root) => decoded.field(root).data_type().clone(),
+                    None => columns.find(&time.name)?.data_type.clone(),
+                };
+                let reader = TimeReader::new(time, &data_type, &file.label)?;
+                match source(&time.name, &data_type)? {
+                    Source::Null => return Err(no_time_column(file, &time.name)),
+                    source => Some((source, reader)),
+                }
+            }
+        };
+        Ok(FileProjection { schema: Arc::clone(&self.schema), decoded, roots, columns: sources, time })
+    }
+
+    /// The file's schema with its texts in the types in which they are handed out.
+    fn decoded(&self, file: &DataFile, roots: &[usize], time_root: Option<usize>) -> SchemaRef {
+        let fields = file.schema.fields().iter().enumerate().map(|(root, field)| {
+            if roots.binary_search(&root).is_err() || normal(field.data_type()) != DataType::Utf8 {
+                return Arc::clone(field);
+            }
+            let wanted = match self.schema.field_with_name(field.name()) {
+                Ok(wanted) if Some(root) != time_root && is_text(wanted.data_type()) => {
+                    wanted.data_type().clone()
+                }
+                Ok(_) | Err(_) => DataType::Utf8,
+            };
+            Arc::new(field.as_ref().clone().with_data_type(wanted))
+        });
+        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), file.schema.metadata().clone()))
+    }
+}
+
+impl FileProjection {
+    /// How a decoder must read the file.
+    pub(crate) fn reader(
+        &self,
+        footer: &Arc<ParquetMetaData>,
+        label: &str,
+    ) -> Result<(ArrowReaderMetadata, ProjectionMask), Error> {
+        let options = ArrowReaderOptions::new().with_schema(Arc::clone(&self.decoded));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(footer), options)
+            .map_err(|error| super::file::damaged("cannot read the columns", label, error))?;
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), self.roots.iter().copied());
+        Ok((metadata, mask))
+    }
+
+    /// How many columns of the file are decoded.
+    pub(crate) fn column_count(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The columns handed out, from the decoded ones.
+    pub(crate) fn adapt(&self, decoded: &RecordBatch) -> Result<RecordBatch, Error> {
+        let count = decoded.num_rows();
+        super::chunk::batch_of(&self.schema, count, |column| {
+            let data_type = self.schema.field(column).data_type();
+            let array = self.columns[column].array(decoded, data_type)?;
+            if array.data_type() == data_type { Ok(array) } else { cast(&array, data_type) }
+        })
+    }
+
+    /// The file's times, as decoded.
+    pub(crate) fn times(&self, decoded: &RecordBatch) -> Result<ArrayRef, Error> {
+        match &self.time {
+            Some((source, _)) => source
+                .array(decoded, &DataType::Null)
+                .map_err(|error| Error::invalid("cannot read the time column").caused_by(error)),
+            None => Err(Error::invalid("a sample has no time")),
+        }
+    }
+
+    /// A fresh reader of the file's times.
+    pub(crate) fn time_reader(&self) -> Option<TimeReader> {
+        self.time.as_ref().map(|(_, reader)| reader.clone())
+    }
+
+    /// The time column among the file's, unless it is that of a folder.
+    pub(crate) fn time_root(&self) -> Option<usize> {
+        match self.time {
+            Some((Source::Decoded(at), _)) => Some(self.roots[at]),
+            Some((Source::Constant(_) | Source::Null, _)) | None => None,
+        }
+    }
+
+    /// The types in which the file's columns are decoded.
+    pub(crate) fn decoded_schema(&self) -> &Schema {
+        &self.decoded
+    }
+}
+
+impl Source {
+    fn array(
+        &self,
+        decoded: &RecordBatch,
+        data_type: &DataType,
+    ) -> Result<ArrayRef, arrow::error::ArrowError> {
+        let count = decoded.num_rows();
+        match self {
+            Self::Decoded(at) => Ok(Arc::clone(decoded.column(*at))),
+            Self::Constant(value) => take(value, &UInt32Array::from(vec![0; count]), None),
+            Self::Null => Ok(new_null_array(data_type, count)),
+        }
+    }
+}
+
+fn schema_of(columns: &Columns, names: &[String], dictionary: &[String]) -> Result<SchemaRef, Error> {
+    let mut fields = Vec::with_capacity(names.len());
+    for name in names {
+        let column = columns.find(name)?;
+        column.check()?;
+        let data_type = match &column.data_type {
+            DataType::Utf8 if dictionary.contains(name) => {
+                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+            }
+            other => other.clone(),
+        };
+        fields.push(Field::new(name, data_type, true));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    normal(data_type) == DataType::Utf8
+}
+
+/// The place of a column among the file's.
+fn root(file: &DataFile, name: &str) -> Option<usize> {
+    file.schema.fields().iter().position(|field| field.name() == name)
+}
+
+/// The value that the file's folders give a column.
+fn constant(
+    file: &DataFile,
+    columns: &Columns,
+    name: &str,
+    data_type: &DataType,
+) -> Result<Source, Error> {
+    let Some((_, value)) = file.partition.iter().rev().find(|(key, _)| key == name) else {
+        return Ok(Source::Null);
+    };
+    let own = &columns.find(name)?.data_type;
+    let one: ArrayRef = match (own, value) {
+        (DataType::Int64, Some(value)) => Arc::new(Int64Array::from(vec![value.parse::<i64>().ok()])),
+        (_, Some(value)) => Arc::new(StringArray::from(vec![value.as_str()])),
+        (_, None) => new_null_array(own, 1),
+    };
+    let one = cast(&one, data_type).map_err(|error| {
+        Error::invalid(format!("the folders' value does not fit the column: `{name}`")).caused_by(error)
+    })?;
+    Ok(Source::Constant(one))
+}
+
+fn no_time_column(file: &DataFile, name: &str) -> Error {
+    let names = file.schema.fields().iter().map(|field| field.name().as_str());
+    Error::invalid(format!("no time column `{name}` in the file: `{}`", file.label))
+        .with_hint(names_hint(name, "columns", names))
+}

@@ -1,0 +1,46 @@
+//! Control inputs: what the wall clock or the world decides, recorded so that a replay obeys it.
+
+use crate::{EventTime, PartitionId, StreamId};
+use serde::{Deserialize, Serialize};
+
+/// Something decided outside the data. It is made durable before it is obeyed, and every restart
+/// and replay obeys the record instead of the clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "control", rename_all = "snake_case")]
+pub enum Control {
+    /// Raises a partition's running maximum before its event at `before_offset` is merged: an idle
+    /// partition, a new partition of a topic, a child shard that starts where its parents ended.
+    Lift {
+        /// The stream.
+        stream: StreamId,
+        /// The partition.
+        partition: PartitionId,
+        /// Takes effect once all events before this offset are merged.
+        before_offset: u64,
+        /// The new running maximum, if it is higher.
+        to: EventTime,
+    },
+    /// A file that joined a growing folder; files are read in the order of these records.
+    Discover {
+        /// The stream.
+        stream: StreamId,
+        /// The file's path relative to the folder.
+        path: String,
+        /// Its size in bytes.
+        size_bytes: u64,
+    },
+    /// A person or another system made `version` the champion.
+    Promote {
+        /// The version's number.
+        version: u64,
+    },
+    /// A person went back to an earlier version; 0 is the primary estimate alone.
+    Rollback {
+        /// The version's number.
+        version: u64,
+    },
+    /// A decision asked for the learner to start anew.
+    Retrain,
+    /// The sources are at their end: everything held is released as if the watermark had passed it.
+    Drain,
+}

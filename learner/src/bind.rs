@@ -1,0 +1,406 @@
+//! From columns to questions and labels: the one place where a definition meets the data's types.
+//!
+//! A row that cannot be used becomes a dead letter with column and reason; the rest goes on. Rows of
+//! a warehouse data set that have equal times are put in the order of their own bytes, as far as the
+//! definition reads them, so that neither files nor row groups decide about their order.
+
+use crate::features::{self, BoundFeatures, FeatureSet};
+use crate::spec::{Correction, LabelValue, Side, Spec};
+use arrow::array::{Array, AsArray, Float64Array, PrimitiveArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use std::borrow::Cow;
+use trueup_event::{
+    DeadLetter, EventBatch, EventTime, Key, Origin, Place, Reason, RowOrder, Timed, hash,
+};
+
+/// A batch whose columns cannot serve the definition: wrong for every row alike.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BindError {
+    /// A feature cannot be computed.
+    #[error(transparent)]
+    Feature(#[from] features::BindError),
+    /// The batch does not have the column.
+    #[error("column is missing from event `{event}`: `{column}`")]
+    MissingColumn {
+        /// The event.
+        event: String,
+        /// The column.
+        column: String,
+    },
+    /// The column's type cannot serve.
+    #[error("column `{column}` of event `{event}` must be {expected}: `{found}`")]
+    WrongType {
+        /// The event.
+        event: String,
+        /// The column.
+        column: String,
+        /// What is needed.
+        expected: &'static str,
+        /// Its type.
+        found: DataType,
+    },
+}
+
+/// Questions or labels of one batch, ready for the sequencer.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// What each row holds besides time and origin.
+    pub(crate) rows: Rows,
+    pub(crate) times: Vec<EventTime>,
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) first_offset: u64,
+    /// Per row, whether it may raise the running maximum; empty when all may.
+    pub(crate) is_future: Vec<bool>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Rows {
+    Questions(Questions),
+    Labels(Vec<(Key, f64)>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Questions {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) ids: Vec<u64>,
+    pub(crate) units: Vec<u64>,
+    pub(crate) contents: Vec<u64>,
+    pub(crate) estimates: Vec<f64>,
+    pub(crate) served: Vec<f64>,
+    pub(crate) starts: Vec<i64>,
+    pub(crate) features: BoundFeatures,
+    pub(crate) references: Vec<Vec<f64>>,
+    /// The row of the batch that each place holds.
+    pub(crate) order: Vec<u32>,
+}
+
+impl Timed for Bound {
+    fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    fn time(&self, row: usize) -> EventTime {
+        self.times[row]
+    }
+
+    fn offset(&self, row: usize) -> u64 {
+        self.first_offset + row as u64
+    }
+
+    fn raises(&self, row: usize) -> bool {
+        self.is_future.get(row).is_none_or(|is_future| !is_future)
+    }
+}
+
+/// Rows set aside while binding: at most one entry per row, the first that was found.
+#[derive(Debug, Default)]
+struct Bad {
+    rows: Vec<Option<(Reason, Cow<'static, str>)>>,
+    count: usize,
+}
+
+impl Bad {
+    fn note(&mut self, len: usize, row: usize, reason: Reason, detail: Cow<'static, str>) {
+        if self.rows.is_empty() {
+            self.rows.resize(len, None);
+        }
+        if self.rows[row].is_none() {
+            self.rows[row] = Some((reason, detail));
+            self.count += 1;
+        }
+    }
+
+    fn is_bad(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(Option::is_some)
+    }
+}
+
+/// Binds a batch of the question event.
+pub(crate) fn questions(
+    spec: &Spec,
+    features: &FeatureSet,
+    first_offset: u64,
+    batch: &EventBatch,
+    dead: &mut Vec<DeadLetter>,
+) -> Result<Bound, BindError> {
+    let (rows, len) = (Columns { event: &spec.question.event, rows: &batch.rows }, batch.len());
+    let mut bad = Bad::default();
+    let keys = keys(rows, &spec.question.join, &mut bad)?;
+    let estimates = numbers(rows, &spec.question.estimate)?;
+    for (row, &estimate) in estimates.iter().enumerate() {
+        check_number(&mut bad, len, row, estimate, &spec.question.estimate, spec.correction);
+    }
+    let ids = match &spec.question.id {
+        Some(id) => self::keys(rows, id, &mut bad)?.into_iter().map(Key::hash64).collect(),
+        None => batch.times.iter().map(|&time| time as u64).collect(),
+    };
+    let units = match &spec.gate.independent {
+        Some(unit) if *unit != spec.question.join => {
+            self::keys(rows, unit, &mut bad)?.into_iter().map(Key::hash64).collect()
+        }
+        Some(_) | None => Vec::new(),
+    };
+    let served = match &spec.question.served_answer {
+        Some(column) => numbers(rows, column)?,
+        None => Vec::new(),
+    };
+    let starts = match &spec.label.value {
+        LabelValue::Elapsed { from, from_event: Side::Question, .. } => {
+            instants(rows, from, &mut bad)?
+        }
+        LabelValue::Elapsed { .. } | LabelValue::Column(_) => Vec::new(),
+    };
+    let references: Vec<_> =
+        spec.references.iter().map(|column| numbers(rows, column)).collect::<Result<_, _>>()?;
+    let bound = features.bind(&batch.rows)?;
+    for row in &bound.refused {
+        bad.note(len, row.row, row.reason, row.detail.clone());
+    }
+    let mut questions = Questions {
+        keys,
+        ids,
+        units,
+        contents: Vec::new(),
+        estimates,
+        served,
+        starts,
+        features: bound,
+        references,
+        order: Vec::new(),
+    };
+    questions.contents = (0..len).map(|row| questions.content(row)).collect();
+    let order = order(batch, &bad, dead, first_offset, |row| {
+        (questions.keys[row], questions.ids[row], questions.contents[row])
+    });
+    questions.order.clone_from(&order);
+    Ok(bound_of(Rows::Questions(questions), &order, first_offset, batch, spec))
+}
+
+/// Binds a batch of the label event.
+pub(crate) fn labels(
+    spec: &Spec,
+    first_offset: u64,
+    batch: &EventBatch,
+    dead: &mut Vec<DeadLetter>,
+) -> Result<Bound, BindError> {
+    let (rows, len) = (Columns { event: &spec.label.event, rows: &batch.rows }, batch.len());
+    let mut bad = Bad::default();
+    let keys = keys(rows, &spec.label.join, &mut bad)?;
+    let values: Vec<f64> = match &spec.label.value {
+        LabelValue::Column(column) => {
+            let values = numbers(rows, column)?;
+            for (row, &value) in values.iter().enumerate() {
+                check_number(&mut bad, len, row, value, column, spec.correction);
+            }
+            values
+        }
+        LabelValue::Elapsed { from, from_event: Side::Label, until, unit_micros } => {
+            let (from, until) = (instants(rows, from, &mut bad)?, instants(rows, until, &mut bad)?);
+            let unit_micros = *unit_micros as f64;
+            let elapsed = |(from, until): (i64, i64)| until.saturating_sub(from) as f64 / unit_micros;
+            from.into_iter().zip(until).map(elapsed).collect()
+        }
+        LabelValue::Elapsed { until, from_event: Side::Question, .. } => {
+            instants(rows, until, &mut bad)?.into_iter().map(|micros| micros as f64).collect()
+        }
+    };
+    let order =
+        order(batch, &bad, dead, first_offset, |row| (keys[row], values[row].to_bits(), 0));
+    let rows = order.iter().map(|&row| (keys[row as usize], values[row as usize])).collect();
+    Ok(bound_of(Rows::Labels(rows), &order, first_offset, batch, spec))
+}
+
+impl Questions {
+    /// A hash of everything the definition reads of a row, its key and time apart.
+    fn content(&self, row: usize) -> u64 {
+        let mut content = self.estimates[row].to_bits();
+        for column in &self.features.categories {
+            content = hash::mix(content, column[row]);
+        }
+        for column in &self.features.numbers {
+            content = hash::mix(content, column[row].to_bits());
+        }
+        let more = [&self.served].into_iter().chain(&self.references);
+        for column in more.filter(|column| !column.is_empty()) {
+            content = hash::mix(content, column[row].to_bits());
+        }
+        if let Some(&start) = self.starts.get(row) {
+            content = hash::mix(content, start as u64);
+        }
+        self.units.get(row).map_or(content, |&unit| hash::mix(content, unit))
+    }
+}
+
+fn bound_of(
+    rows: Rows,
+    order: &[u32],
+    first_offset: u64,
+    batch: &EventBatch,
+    spec: &Spec,
+) -> Bound {
+    let time = |&row: &u32| EventTime::from_micros(batch.times[row as usize]);
+    let is_future = batch.record_times.as_ref().map_or(Vec::new(), |record_times| {
+        let is_future = |&row: &u32| {
+            let latest = EventTime::from_micros(record_times[row as usize]).plus(spec.future_max);
+            batch.times[row as usize] > latest.micros()
+        };
+        order.iter().map(is_future).collect()
+    });
+    Bound {
+        rows,
+        times: order.iter().map(time).collect(),
+        origins: order.iter().map(|&row| batch.origins[row as usize]).collect(),
+        first_offset,
+        is_future,
+    }
+}
+
+/// The rows that can be used, in their order in the partition; the others become dead letters.
+fn order<K: Ord>(
+    batch: &EventBatch,
+    bad: &Bad,
+    dead: &mut Vec<DeadLetter>,
+    first_offset: u64,
+    bytes: impl Fn(usize) -> K,
+) -> Vec<u32> {
+    for (row, found) in bad.rows.iter().enumerate() {
+        let Some((reason, detail)) = found else { continue };
+        let offset = first_offset + row as u64;
+        dead.push(DeadLetter {
+            place: Place { stream: batch.stream, partition: batch.partition, offset },
+            origin: batch.origins[row],
+            time: Some(EventTime::from_micros(batch.times[row])),
+            reason: *reason,
+            detail: detail.clone(),
+        });
+    }
+    let mut order: Vec<u32> =
+        (0..batch.len() as u32).filter(|&row| !bad.is_bad(row as usize)).collect();
+    if batch.order == RowOrder::Time {
+        let same_time = |a: &u32, b: &u32| batch.times[*a as usize] == batch.times[*b as usize];
+        for group in order.chunk_by_mut(same_time).filter(|group| group.len() > 1) {
+            group.sort_by_cached_key(|&row| bytes(row as usize));
+        }
+    }
+    order
+}
+
+/// The columns of a batch of one event.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    event: &'a str,
+    rows: &'a RecordBatch,
+}
+
+impl<'a> Columns<'a> {
+    fn get(self, name: &str) -> Result<&'a dyn Array, BindError> {
+        self.rows.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| BindError::MissingColumn {
+            event: self.event.to_owned(),
+            column: name.to_owned(),
+        })
+    }
+
+    fn wrong(self, name: &str, expected: &'static str, found: &DataType) -> BindError {
+        BindError::WrongType {
+            event: self.event.to_owned(),
+            column: name.to_owned(),
+            expected,
+            found: found.clone(),
+        }
+    }
+}
+
+/// A number column; null becomes NaN.
+fn numbers(rows: Columns<'_>, name: &str) -> Result<Vec<f64>, BindError> {
+    let column = rows.get(name)?;
+    if !column.data_type().is_numeric() {
+        return Err(rows.wrong(name, "a number", column.data_type()));
+    }
+    let cast = cast(column, &DataType::Float64)
+        .map_err(|_| rows.wrong(name, "a number", column.data_type()))?;
+    let numbers: &Float64Array = cast.as_primitive();
+    Ok(match numbers.null_count() {
+        0 => numbers.values().to_vec(),
+        _ => numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect(),
+    })
+}
+
+fn check_number(
+    bad: &mut Bad,
+    len: usize,
+    row: usize,
+    value: f64,
+    name: &str,
+    correction: Correction,
+) {
+    if !value.is_finite() {
+        let detail = format!("column `{name}` is null, NaN or infinite");
+        bad.note(len, row, Reason::NotFinite, detail.into());
+    } else if correction == Correction::Multiplicative && value <= 0.0 {
+        let detail = format!("column `{name}` is not above 0, as a multiplicative correction needs");
+        bad.note(len, row, Reason::Malformed, detail.into());
+    }
+}
+
+/// A point in time, in microseconds.
+fn instants(rows: Columns<'_>, name: &str, bad: &mut Bad) -> Result<Vec<i64>, BindError> {
+    let column = rows.get(name)?;
+    let wrong = || rows.wrong(name, "a timestamp", column.data_type());
+    if !matches!(column.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+    {
+        return Err(wrong());
+    }
+    let cast = cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).map_err(|_| wrong())?;
+    let instants: &PrimitiveArray<TimestampMicrosecondType> = cast.as_primitive();
+    let mut micros = Vec::with_capacity(instants.len());
+    for row in 0..instants.len() {
+        if instants.is_null(row) {
+            let detail = format!("column `{name}` is null");
+            bad.note(instants.len(), row, Reason::Malformed, detail.into());
+        }
+        micros.push(instants.value(row));
+    }
+    Ok(micros)
+}
+
+/// A join key or identity: an integer or a text.
+fn keys(rows: Columns<'_>, name: &str, bad: &mut Bad) -> Result<Vec<Key>, BindError> {
+    let column = rows.get(name)?;
+    let len = column.len();
+    let wrong = || rows.wrong(name, "an integer or a text", column.data_type());
+    let mut keys = Vec::with_capacity(len);
+    match column.data_type() {
+        kind if kind.is_integer() => {
+            let cast = cast(column, &DataType::Int64).map_err(|_| wrong())?;
+            keys.extend(cast.as_primitive::<Int64Type>().values().iter().map(|v| Key::of_integer(*v)));
+            // An unsigned value beyond 2^63 becomes null in the cast.
+            note_nulls(cast.as_ref(), name, bad);
+            return Ok(keys);
+        }
+        DataType::Utf8 => {
+            keys.extend(column.as_string::<i32>().iter().map(|v| Key::of_text(v.unwrap_or(""))));
+        }
+        DataType::LargeUtf8 => {
+            keys.extend(column.as_string::<i64>().iter().map(|v| Key::of_text(v.unwrap_or(""))));
+        }
+        DataType::Dictionary(_, value) if **value == DataType::Utf8 => {
+            let cast = cast(column, &DataType::Utf8).map_err(|_| wrong())?;
+            keys.extend(cast.as_string::<i32>().iter().map(|v| Key::of_text(v.unwrap_or(""))));
+        }
+        _ => return Err(wrong()),
+    }
+    note_nulls(column, name, bad);
+    Ok(keys)
+}
+
+fn note_nulls(column: &dyn Array, name: &str, bad: &mut Bad) {
+    if column.null_count() > 0 {
+        for row in (0..column.len()).filter(|&row| column.is_null(row)) {
+            let detail = format!("column `{name}` is null");
+            bad.note(column.len(), row, Reason::Malformed, detail.into());
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The whole core: sequencer, hold and step, fed with batches and control inputs.
+//!
+//! Protocol, in this order, until the sources end:
+//! 1. [`Engine::run`] until it asks for a batch of some stream;
+//! 2. [`Engine::offer`] that batch, or [`Engine::end`] the stream.
+//!
+//! A live run, a replay and a run restored from any checkpoint call nothing else.
+
+use crate::arena::Slot;
+use crate::bind::{self, BindError, Bound, Rows};
+use crate::effect::{Effect, Fate, Outcome, Sink, StateDigest};
+use crate::features::FeatureSet;
+use crate::join::{Ask, Counts, Label};
+use crate::learners::BuildError;
+use crate::spec::{Late, Spec};
+use crate::step::Step;
+use trueup_event::{
+    Control, DeadLetter, EventBatch, EventTime, Held, Hold, Merged, PartitionId, Reason, Role,
+    Sequencer, StreamId, Timed, Turn,
+};
+
+/// The stream of questions.
+pub const QUESTIONS: StreamId = StreamId(0);
+/// The stream of labels.
+pub const LABELS: StreamId = StreamId(1);
+
+/// What the engine is fed with.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Events of one partition, in its order.
+    Events(&'a EventBatch),
+    /// Something decided outside the data.
+    Control(&'a Control),
+}
+
+/// What the engine wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// A batch of the partition with this index, or its end.
+    Batch(usize),
+    /// Nothing: every partition has ended.
+    Nothing,
+}
+
+/// Why an input cannot be taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InputError {
+    /// A column is missing or has a type that cannot serve.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A partition that the engine was not made for.
+    #[error("partition `{1}` of stream `{0}` is not part of this run", stream.0, partition.0)]
+    Unknown {
+        /// The stream.
+        stream: StreamId,
+        /// The partition.
+        partition: PartitionId,
+    },
+    /// A control input that has no meaning for this run.
+    #[error("control input cannot be obeyed here: `{0:?}`")]
+    Control(Control),
+}
+
+/// The pure core of one definition.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) step: Step,
+    pub(crate) sequencer: Sequencer<Bound>,
+    pub(crate) partitions: Vec<(StreamId, PartitionId)>,
+    /// Per partition, the offset that the next offered row gets.
+    pub(crate) offered: Vec<u64>,
+    pub(crate) hold: Hold,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) free_labels: Vec<u32>,
+    pub(crate) held_questions: u64,
+    pub(crate) held_labels: u64,
+    pub(crate) late_applied: u64,
+    dead: Vec<DeadLetter>,
+}
+
+impl Engine {
+    /// The core of a definition, for these partitions in ascending order.
+    ///
+    /// # Errors
+    /// When a learner cannot be built as declared.
+    pub fn new(
+        spec: Spec,
+        features: FeatureSet,
+        partitions: &[(StreamId, PartitionId)],
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            step: Step::new(spec, features)?,
+            sequencer: Sequencer::new(partitions),
+            partitions: partitions.to_vec(),
+            offered: vec![0; partitions.len()],
+            hold: Hold::default(),
+            labels: Vec::new(),
+            free_labels: Vec::new(),
+            held_questions: 0,
+            held_labels: 0,
+            late_applied: 0,
+            dead: Vec::new(),
+        })
+    }
+
+    /// The partitions it was made for; indices elsewhere refer to these.
+    #[must_use]
+    pub fn partitions(&self) -> &[(StreamId, PartitionId)] {
+        &self.partitions
+    }
+
+    /// The join, gate and scores.
+    #[must_use]
+    pub const fn step(&self) -> &Step {
+        &self.step
+    }
+
+    /// The digest of learner, join and gate as they are now.
+    pub fn digest(&mut self) -> StateDigest {
+        self.step.digest()
+    }
+
+    /// What became of all questions so far; those in the hold count as pending.
+    #[must_use]
+    pub fn questions(&self) -> Counts {
+        let asked = self.step.join.asked;
+        Counts { pending: asked.pending + self.held_questions, ..asked }
+    }
+
+    /// What became of all labels so far; those in the hold count as pending.
+    #[must_use]
+    pub fn labels(&self) -> Counts {
+        let labelled = self.step.join.labelled;
+        Counts { pending: labelled.pending + self.held_labels, ..labelled }
+    }
+
+    /// Late events that were taken all the same (`late = "apply"`).
+    #[must_use]
+    pub const fn late_applied(&self) -> u64 {
+        self.late_applied
+    }
+
+    /// Takes one input.
+    ///
+    /// # Errors
+    /// When it does not fit the definition or this run; the state is then unchanged.
+    pub fn feed(&mut self, input: Input<'_>, sink: &mut dyn Sink) -> Result<(), InputError> {
+        match input {
+            Input::Events(batch) => self.offer(batch, sink),
+            Input::Control(control) => self.control(control, sink),
+        }
+    }
+
+    /// Takes the next batch of a partition.
+    ///
+    /// # Errors
+    /// When a column is missing or has a type that cannot serve, or the partition is unknown.
+    pub fn offer(&mut self, batch: &EventBatch, sink: &mut dyn Sink) -> Result<(), InputError> {
+        let index = self.index(batch.stream, batch.partition)?;
+        let first_offset = self.offered[index];
+        let step = &mut self.step;
+        let (bound, counts) = if batch.stream == QUESTIONS {
+            let (spec, features) = (&step.spec, &step.features);
+            let bound = bind::questions(spec, features, first_offset, batch, &mut self.dead)?;
+            (bound, &mut step.join.asked)
+        } else {
+            let bound = bind::labels(&step.spec, first_offset, batch, &mut self.dead)?;
+            (bound, &mut step.join.labelled)
+        };
+        let unread = batch.dead.len() as u64;
+        counts.fed += batch.len() as u64 + unread;
+        counts.quarantined += self.dead.len() as u64 + unread;
+        for letter in batch.dead.iter().cloned().chain(self.dead.drain(..)) {
+            sink.take(Effect::DeadLetter(letter));
+        }
+        self.offered[index] += bound.len() as u64;
+        self.sequencer.offer(index, bound);
+        Ok(())
+    }
+
+    /// Obeys a control input.
+    ///
+    /// # Errors
+    /// When it has no meaning for this run.
+    pub fn control(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<(), InputError> {
+        match control {
+            Control::Lift { stream, partition, before_offset, to } => {
+                let index = self.index(*stream, *partition)?;
+                self.sequencer.lift(index, *before_offset, *to);
+                Ok(())
+            }
+            Control::Drain => {
+                self.drain(sink);
+                Ok(())
+            }
+            // Files are the source's affair: by the time events come, it has obeyed.
+            Control::Discover { .. } => Ok(()),
+            Control::Promote { .. } | Control::Rollback { .. } | Control::Retrain => {
+                Err(InputError::Control(control.clone()))
+            }
+        }
+    }
+
+    /// Says that a partition has no more events.
+    pub fn end(&mut self, index: usize) {
+        self.sequencer.end(index);
+    }
+
+    /// Takes all events that can be taken, until a partition must be offered more.
+    pub fn run(&mut self, sink: &mut dyn Sink) -> Wants {
+        loop {
+            match self.run_one(sink) {
+                None => {}
+                Some(wants) => return wants,
+            }
+        }
+    }
+
+    /// Takes one event, or says what is wanted.
+    pub fn run_one(&mut self, sink: &mut dyn Sink) -> Option<Wants> {
+        match self.sequencer.peek() {
+            Turn::Starved(index) => Some(Wants::Batch(index)),
+            Turn::Ended => Some(Wants::Nothing),
+            Turn::Event(merged) => {
+                self.merge(&merged, sink);
+                self.sequencer.advance(&merged);
+                let watermark = merged.frontier.minus(self.step.spec.disorder);
+                self.release(watermark, sink);
+                None
+            }
+        }
+    }
+
+    /// Tells of every question that still waits, oldest first; for the end of a replay.
+    pub fn tell_pending(&self, sink: &mut dyn Sink) {
+        let step = &self.step;
+        for ask in step.join.pending() {
+            let row = step.arena.row(ask.slot);
+            sink.take(Effect::Outcome(Outcome { row, layout: &step.layout, fate: Fate::Pending }));
+        }
+    }
+
+    fn index(&self, stream: StreamId, partition: PartitionId) -> Result<usize, InputError> {
+        let found = self.partitions.iter().position(|known| *known == (stream, partition));
+        found.ok_or(InputError::Unknown { stream, partition })
+    }
+
+    /// Puts a merged event into the hold; a question is served at this very place.
+    fn merge(&mut self, merged: &Merged, sink: &mut dyn Sink) {
+        self.step.cursor.frontier = Some(merged.frontier);
+        let bound = self.sequencer.front(merged.partition).expect("a merged event has a batch");
+        let (role, origin) = match &bound.rows {
+            Rows::Questions(_) => (Role::Question, bound.origins[merged.row]),
+            Rows::Labels(_) => (Role::Label, bound.origins[merged.row]),
+        };
+        let refused = if !bound.raises(merged.row) {
+            Some((Reason::Future, "further ahead of its record's timestamp than `future_max`"))
+        } else if merged.time < merged.frontier.minus(self.step.spec.disorder) {
+            Some((Reason::Late, "behind the watermark"))
+        } else {
+            None
+        };
+        if let Some((reason, detail)) = refused
+            && !(reason == Reason::Late && self.step.spec.late == Late::Apply)
+        {
+            self.refuse(role, reason);
+            let detail = detail.into();
+            let time = Some(merged.time);
+            let letter = DeadLetter { place: merged.place, origin, time, reason, detail };
+            sink.take(Effect::DeadLetter(letter));
+            return;
+        }
+        let handle = match role {
+            Role::Question => self.take_question(merged),
+            Role::Label => self.take_label(merged),
+        };
+        let held = Held { time: merged.time, role, place: merged.place, handle };
+        match role {
+            Role::Question => self.held_questions += 1,
+            Role::Label => self.held_labels += 1,
+        }
+        if refused.is_some() {
+            self.late_applied += 1;
+            self.hand_over(&held, sink);
+        } else {
+            self.hold.push(held);
+        }
+    }
+
+    fn refuse(&mut self, role: Role, reason: Reason) {
+        let counts = match role {
+            Role::Question => &mut self.step.join.asked,
+            Role::Label => &mut self.step.join.labelled,
+        };
+        match reason {
+            Reason::Late => counts.late += 1,
+            _ => counts.quarantined += 1,
+        }
+    }
+
+    fn take_question(&mut self, merged: &Merged) -> u32 {
+        let bound = self.sequencer.front(merged.partition).expect("a merged event has a batch");
+        let Rows::Questions(questions) = &bound.rows else { unreachable!("it is a question") };
+        let at = questions.order[merged.row] as usize;
+        let slot = self.step.arena.take();
+        let layout = &self.step.layout;
+        let row = self.step.arena.row_mut(slot);
+        let key = questions.keys[at];
+        row[layout.time] = merged.time.micros() as u64;
+        row[layout.key..layout.key + 2].copy_from_slice(&key.words());
+        row[layout.id] = questions.ids[at];
+        row[layout.unit] = questions.units.get(at).copied().unwrap_or_else(|| key.hash64());
+        row[layout.estimate] = questions.estimates[at].to_bits();
+        row[layout.start] = questions.starts.get(at).copied().unwrap_or(0) as u64;
+        for (word, column) in
+            row[layout.categories.clone()].iter_mut().zip(&questions.features.categories)
+        {
+            *word = column[at];
+        }
+        for (word, column) in
+            row[layout.numbers.clone()].iter_mut().zip(&questions.features.numbers)
+        {
+            *word = column[at].to_bits();
+        }
+        for (word, column) in row[layout.references.clone()].iter_mut().zip(&questions.references) {
+            *word = column[at].to_bits();
+        }
+        row[layout.served] = questions.served.get(at).copied().unwrap_or(f64::NAN).to_bits();
+        layout.set_place(row, merged.place, bound.origins[merged.row]);
+        row[layout.content] = questions.contents[at];
+        self.step.serve(slot, merged.frontier);
+        slot.0
+    }
+
+    fn take_label(&mut self, merged: &Merged) -> u32 {
+        let bound = self.sequencer.front(merged.partition).expect("a merged event has a batch");
+        let Rows::Labels(labels) = &bound.rows else { unreachable!("it is a label") };
+        let (key, value) = labels[merged.row];
+        let origin = bound.origins[merged.row];
+        let label = Label { time: merged.time, key, value, place: merged.place, origin };
+        if let Some(handle) = self.free_labels.pop() {
+            self.labels[handle as usize] = label;
+            return handle;
+        }
+        self.labels.push(label);
+        u32::try_from(self.labels.len() - 1).expect("fewer than 2^32 labels are held at once")
+    }
+
+    fn release(&mut self, watermark: EventTime, sink: &mut dyn Sink) {
+        while let Some(held) = self.hold.release(watermark) {
+            self.hand_over(&held, sink);
+        }
+        self.step.advance_to(watermark, sink);
+    }
+
+    /// Hands one event to the step.
+    fn hand_over(&mut self, held: &Held, sink: &mut dyn Sink) {
+        match held.role {
+            Role::Question => {
+                self.held_questions -= 1;
+                let slot = Slot(held.handle);
+                let (row, layout) = (self.step.arena.row(slot), &self.step.layout);
+                let ask = Ask {
+                    time: held.time,
+                    key: layout.key_of(row),
+                    id: row[layout.id],
+                    content: row[layout.content],
+                    slot,
+                };
+                self.step.ask(ask, sink);
+            }
+            Role::Label => {
+                self.held_labels -= 1;
+                self.free_labels.push(held.handle);
+                let label = self.labels[held.handle as usize];
+                self.step.label(label, sink);
+            }
+        }
+    }
+
+    fn drain(&mut self, sink: &mut dyn Sink) {
+        let Some(frontier) = self.step.cursor.frontier else { return };
+        let past = EventTime::from_micros(frontier.micros().saturating_add(1));
+        self.release(past, sink);
+    }
+}

@@ -1,0 +1,476 @@
+//! The gate: may a candidate serve?
+//!
+//! Superiority is proved once per *lineage* (definition and learner), against no correction and
+//! against the champion, by an anytime-valid confidence sequence on independent units; the error is
+//! spent over successive challengers. Later snapshots of an admitted lineage refresh on cheap checks:
+//! finite, not changed too much since the last, guardrails not worse. Proving every snapshot anew
+//! would serve a model weeks old.
+//!
+//! What is scored is the answer that was given when the question was asked, never a later one.
+
+use crate::confidence::{self, AsymptoticConfidence};
+use crate::metrics::{self, ErrorSketch};
+use crate::spec::GateSpec;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use trueup_event::{Duration, EventTime, hash};
+
+/// The number of units at which admission is meant to be quickest: the tuning of the sequence.
+const UNITS_BEST: f64 = 2_000.0;
+/// A segment's sketches forget half when they hold this many questions.
+const SKETCH_MAX: u32 = 4_096;
+/// Values of a category guarded apart; later ones are guarded together.
+const SEGMENTS_MAX: usize = 1_024;
+/// Answers compared before a change is judged.
+const CHANGES_MIN: u64 = 20;
+
+/// What the gate says of a candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Its lineage has just proved better: it serves.
+    Admitted {
+        /// Independent units it was proved on.
+        units: u64,
+        /// Lower bound of the mean improvement per unit over no correction.
+        improvement_lower: f64,
+    },
+    /// Its lineage serves already, and the snapshot passed the checks.
+    Refreshed,
+    /// It equals the candidate before it.
+    Unchanged,
+    /// It does not serve.
+    Refused(Refusal),
+}
+
+/// Why a candidate does not serve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Fewer independent units than the gate looks at.
+    TooLittleEvidence {
+        /// Units so far.
+        units: u64,
+        /// Units needed.
+        units_min: u64,
+    },
+    /// Not proved better.
+    NotBetter {
+        /// Than what.
+        rival: Rival,
+        /// Lower bound of the mean improvement per unit.
+        improvement_lower: f64,
+    },
+    /// A weight is NaN or infinite.
+    NotFinite,
+    /// A guarded metric got worse.
+    Guard {
+        /// The metric.
+        metric: String,
+        /// Hash of the category's value it got worse for; none is all questions.
+        segment: Option<u64>,
+        /// Than what.
+        rival: Rival,
+        /// By how much, in the metric's own scale.
+        worse_by: f64,
+    },
+    /// Answers moved too far since the champion's last refresh.
+    ChangeTooLarge {
+        /// Mean change of the answer over the champion's mean absolute error.
+        change_ratio: f64,
+    },
+    /// The definition says that no version serves by itself.
+    NotAutomatic,
+}
+
+impl Refusal {
+    /// The word used in counts.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TooLittleEvidence { .. } => "too_little_evidence",
+            Self::NotBetter { .. } => "not_better",
+            Self::NotFinite => "not_finite",
+            Self::Guard { .. } => "guard",
+            Self::ChangeTooLarge { .. } => "change_too_large",
+            Self::NotAutomatic => "not_automatic",
+        }
+    }
+}
+
+/// What a candidate is measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rival {
+    /// The primary estimate alone.
+    NoCorrection,
+    /// What serves.
+    Champion,
+}
+
+/// The errors (actual minus answer) of one question.
+#[derive(Debug)]
+pub struct Scores<'a> {
+    /// Of the primary estimate.
+    pub primary: f64,
+    /// Of the answer that serving gave.
+    pub served: f64,
+    /// The lineage whose version served; none is the primary estimate.
+    pub served_by: Option<usize>,
+    /// Of each lineage's learner.
+    pub lineages: &'a [f64],
+    /// Distance of each lineage's answer from the served one.
+    pub changes: &'a [f64],
+}
+
+/// The gate's whole state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Gate {
+    spec: GateSpec,
+    /// How long a unit is open after its first score, where units are not join keys.
+    unit_open: Duration,
+    champion: Option<usize>,
+    attempts: u64,
+    lineages: Vec<Trial>,
+    votes: Vec<Vote>,
+    open: BTreeMap<u64, Vec<Vote>>,
+    closing: VecDeque<(EventTime, u64)>,
+    groups: Vec<Group>,
+}
+
+/// One lineage on trial.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Trial {
+    attempt: u64,
+    over_none: AsymptoticConfidence,
+    over_champion: AsymptoticConfidence,
+    change_sum: f64,
+    served_sum: f64,
+    change_count: u64,
+}
+
+/// Improvements of one unit, summed over its questions, for one lineage.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Vote {
+    over_none: f64,
+    over_champion: f64,
+    count: u32,
+}
+
+/// The sketches of one guarded category (or of all questions).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Group {
+    per: Option<String>,
+    place: Option<usize>,
+    segments: BTreeMap<u64, Sketches>,
+    digest: u128,
+    dirty: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Sketches {
+    primary: ErrorSketch,
+    served: ErrorSketch,
+    lineages: Vec<ErrorSketch>,
+    digest: u128,
+    is_dirty: bool,
+}
+
+impl Gate {
+    /// A gate for `lineages` lineages; `categories` are the names of the category features.
+    #[must_use]
+    pub fn new(spec: &GateSpec, lineages: usize, categories: &[String], unit_open: Duration) -> Self {
+        let mut groups: Vec<Group> = Vec::new();
+        for guard in &spec.guards {
+            if groups.iter().all(|group| group.per != guard.per) {
+                let place = guard
+                    .per
+                    .as_ref()
+                    .and_then(|per| categories.iter().position(|category| category == per));
+                groups.push(Group {
+                    per: guard.per.clone(),
+                    place,
+                    segments: BTreeMap::new(),
+                    digest: 0,
+                    dirty: Vec::new(),
+                });
+            }
+        }
+        let alpha = 1.0 - spec.confidence;
+        let sequence = AsymptoticConfidence::new(UNITS_BEST, alpha);
+        let trial = |attempt| Trial {
+            attempt,
+            over_none: sequence,
+            over_champion: sequence,
+            change_sum: 0.0,
+            served_sum: 0.0,
+            change_count: 0,
+        };
+        Self {
+            spec: spec.clone(),
+            unit_open,
+            champion: None,
+            attempts: lineages as u64,
+            lineages: (1..=lineages as u64).map(trial).collect(),
+            votes: vec![Vote::default(); lineages],
+            open: BTreeMap::new(),
+            closing: VecDeque::new(),
+            groups,
+        }
+    }
+
+    /// The lineage that serves; none is the primary estimate.
+    #[must_use]
+    pub const fn champion(&self) -> Option<usize> {
+        self.champion
+    }
+
+    /// Independent units seen by a lineage's trial, and its improvement per unit over no correction:
+    /// mean, lower and upper bound.
+    #[must_use]
+    pub fn evidence(&self, lineage: usize) -> (u64, Option<[f64; 3]>) {
+        let trial = &self.lineages[lineage];
+        let alpha = confidence::spend(1.0 - self.spec.confidence, trial.attempt);
+        let bounds = trial.over_none.mean().and_then(|mean| {
+            Some([mean, trial.over_none.lower(alpha)?, trial.over_none.upper(alpha)?])
+        });
+        (trial.over_none.count(), bounds)
+    }
+
+    /// Takes one scored question; its unit votes at [`Gate::vote`] or when it closes.
+    pub fn score(&mut self, scores: &Scores<'_>, categories: &[u64]) {
+        for (lineage, trial) in self.lineages.iter_mut().enumerate() {
+            let vote = &mut self.votes[lineage];
+            let own = scores.lineages[lineage].abs();
+            vote.over_none += scores.primary.abs() - own;
+            vote.over_champion += scores.served.abs() - own;
+            vote.count += 1;
+            if scores.served_by == Some(lineage) {
+                trial.change_sum += scores.changes[lineage];
+                trial.served_sum += scores.served.abs();
+                trial.change_count += 1;
+            }
+        }
+        for group in &mut self.groups {
+            group.update(scores, categories);
+        }
+    }
+
+    /// Ends the questions of one label: they vote once together, under `unit` where units are not
+    /// join keys.
+    pub fn vote(&mut self, unit: Option<u64>, now: EventTime) {
+        match unit {
+            None => {
+                for (trial, vote) in self.lineages.iter_mut().zip(&mut self.votes) {
+                    trial.take(std::mem::take(vote));
+                }
+            }
+            Some(unit) => {
+                let deadline = now.plus(self.unit_open);
+                let open = self.open.entry(unit).or_insert_with(|| {
+                    self.closing.push_back((deadline, unit));
+                    vec![Vote::default(); self.votes.len()]
+                });
+                for (sum, vote) in open.iter_mut().zip(&mut self.votes) {
+                    sum.over_none += vote.over_none;
+                    sum.over_champion += vote.over_champion;
+                    sum.count += vote.count;
+                    *vote = Vote::default();
+                }
+            }
+        }
+        self.close(now);
+    }
+
+    fn close(&mut self, now: EventTime) {
+        while let Some(&(deadline, unit)) = self.closing.front()
+            && deadline < now
+        {
+            self.closing.pop_front();
+            for (trial, vote) in
+                self.lineages.iter_mut().zip(self.open.remove(&unit).unwrap_or_default())
+            {
+                trial.take(vote);
+            }
+        }
+    }
+
+    /// Judges the candidate of `lineage`. `is_finite` tells whether all its weights are;
+    /// `is_served` whether the champion's last version still answers.
+    pub fn judge(&mut self, lineage: usize, is_finite: bool, is_served: bool) -> Verdict {
+        if !is_finite {
+            return Verdict::Refused(Refusal::NotFinite);
+        }
+        let checked = if self.champion == Some(lineage) {
+            self.check_change(lineage, is_served).map(|()| Verdict::Refreshed)
+        } else {
+            self.check_better(lineage)
+        };
+        match checked.and_then(|verdict| self.check_guards(lineage).map(|()| verdict)) {
+            Ok(verdict) => verdict,
+            Err(refusal) => Verdict::Refused(refusal),
+        }
+    }
+
+    /// Makes `lineage` the champion, or notes that its newest version now serves.
+    pub fn promote(&mut self, lineage: usize) {
+        let trial = &mut self.lineages[lineage];
+        (trial.change_sum, trial.served_sum, trial.change_count) = (0.0, 0.0, 0);
+        if self.champion == Some(lineage) {
+            return;
+        }
+        self.champion = Some(lineage);
+        let fresh = AsymptoticConfidence::new(UNITS_BEST, 1.0 - self.spec.confidence);
+        for (other, trial) in self.lineages.iter_mut().enumerate() {
+            if other != lineage {
+                self.attempts += 1;
+                trial.attempt = self.attempts;
+                trial.over_champion = fresh;
+            }
+        }
+    }
+
+    fn check_better(&self, lineage: usize) -> Result<Verdict, Refusal> {
+        let trial = &self.lineages[lineage];
+        let units_min = self.spec.units_min.max(confidence::UNITS_MIN);
+        let units = trial.over_none.count().min(trial.over_champion.count());
+        if units < units_min {
+            return Err(Refusal::TooLittleEvidence { units, units_min });
+        }
+        let alpha = confidence::spend(1.0 - self.spec.confidence, trial.attempt);
+        let lower = |sequence: &AsymptoticConfidence| sequence.lower(alpha).unwrap_or(f64::MIN);
+        let over_none = lower(&trial.over_none);
+        let rivals =
+            [(Rival::NoCorrection, over_none), (Rival::Champion, lower(&trial.over_champion))];
+        for (rival, improvement_lower) in rivals {
+            let applies = rival == Rival::NoCorrection || self.champion.is_some();
+            if applies && improvement_lower <= 0.0 {
+                return Err(Refusal::NotBetter { rival, improvement_lower });
+            }
+        }
+        Ok(Verdict::Admitted { units, improvement_lower: over_none })
+    }
+
+    fn check_change(&self, lineage: usize, is_served: bool) -> Result<(), Refusal> {
+        let trial = &self.lineages[lineage];
+        let limit = self.spec.change_max * trial.served_sum;
+        if is_served && trial.change_count >= CHANGES_MIN && trial.change_sum > limit {
+            let change_ratio = trial.change_sum / trial.served_sum;
+            return Err(Refusal::ChangeTooLarge { change_ratio });
+        }
+        Ok(())
+    }
+
+    fn check_guards(&self, lineage: usize) -> Result<(), Refusal> {
+        for guard in &self.spec.guards {
+            let kind = metrics::find(&guard.metric).expect("a checked definition names metrics");
+            let group = self.groups.iter().find(|group| group.per == guard.per);
+            for (&segment, sketches) in group.into_iter().flat_map(|group| &group.segments) {
+                if u64::from(sketches.primary.count()) < guard.questions_min {
+                    continue;
+                }
+                let mut rivals = vec![(Rival::NoCorrection, &sketches.primary)];
+                if self.champion.is_some_and(|champion| champion != lineage) {
+                    rivals.push((Rival::Champion, &sketches.served));
+                }
+                for (rival, sketch) in rivals {
+                    let own = (kind.sketched)(&sketches.lineages[lineage]);
+                    let worse_by = match (own, (kind.sketched)(sketch)) {
+                        (Some(own), Some(rival)) => kind.better.worse_by(own, rival),
+                        (None, _) | (_, None) => continue,
+                    };
+                    if worse_by > guard.worse_by {
+                        let segment = guard.per.is_some().then_some(segment);
+                        let metric = guard.metric.clone();
+                        return Err(Refusal::Guard { metric, segment, rival, worse_by });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of the whole state; only sketches touched since the last call are hashed.
+    pub fn digest(&mut self) -> u128 {
+        let mut words = vec![self.champion.map_or(0, |champion| champion as u64 + 1), self.attempts];
+        for trial in &self.lineages {
+            words.push(trial.attempt);
+            words.extend(trial.over_none.words());
+            words.extend(trial.over_champion.words());
+            let sums = [trial.change_sum.to_bits(), trial.served_sum.to_bits()];
+            words.extend(sums.into_iter().chain([trial.change_count]));
+        }
+        for (unit, votes) in &self.open {
+            words.push(*unit);
+            for vote in votes {
+                words.extend([vote.over_none.to_bits(), vote.over_champion.to_bits()]);
+                words.push(u64::from(vote.count));
+            }
+        }
+        for group in &mut self.groups {
+            let digest = group.refresh_digest();
+            words.extend([digest as u64, (digest >> 64) as u64]);
+        }
+        hash::of_bytes(bytemuck::cast_slice(&words))
+    }
+}
+
+impl Trial {
+    fn take(&mut self, vote: Vote) {
+        if vote.count > 0 {
+            let count = f64::from(vote.count);
+            self.over_none.update(vote.over_none / count);
+            self.over_champion.update(vote.over_champion / count);
+        }
+    }
+}
+
+impl Group {
+    fn update(&mut self, scores: &Scores<'_>, categories: &[u64]) {
+        let mut segment = self.place.map_or(0, |place| categories[place]);
+        if self.segments.len() >= SEGMENTS_MAX && !self.segments.contains_key(&segment) {
+            segment = 0;
+        }
+        let lineages = scores.lineages.len();
+        let sketches = self.segments.entry(segment).or_insert_with(|| Sketches {
+            primary: ErrorSketch::default(),
+            served: ErrorSketch::default(),
+            lineages: vec![ErrorSketch::default(); lineages],
+            digest: 0,
+            is_dirty: false,
+        });
+        sketches.primary.update(scores.primary);
+        sketches.served.update(scores.served);
+        for (sketch, &error) in sketches.lineages.iter_mut().zip(scores.lineages) {
+            sketch.update(error);
+        }
+        if sketches.primary.count() >= SKETCH_MAX {
+            sketches.primary.halve();
+            sketches.served.halve();
+            sketches.lineages.iter_mut().for_each(ErrorSketch::halve);
+        }
+        if !sketches.is_dirty {
+            sketches.is_dirty = true;
+            self.dirty.push(segment);
+        }
+    }
+
+    fn refresh_digest(&mut self) -> u128 {
+        for segment in self.dirty.drain(..) {
+            let Some(sketches) = self.segments.get_mut(&segment) else { continue };
+            let mut digest = hash::of_cell(3, segment);
+            let own = [&sketches.primary, &sketches.served];
+            for (place, sketch) in own.into_iter().chain(&sketches.lineages).enumerate() {
+                let mut folded = place as u64;
+                for word in sketch.words() {
+                    folded = hash::mix(folded, word);
+                }
+                digest = digest.wrapping_add(hash::of_cell(place as u64 + 4, folded));
+            }
+            self.digest = self.digest.wrapping_sub(sketches.digest).wrapping_add(digest);
+            sketches.digest = digest;
+            sketches.is_dirty = false;
+        }
+        self.digest
+    }
+}

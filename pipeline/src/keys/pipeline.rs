@@ -1,0 +1,514 @@
+//! The keys of `pipelines/NAME.toml`.
+
+use super::{Choice, Key, Later, Need, Params, Section, Shape, Within, features, learner};
+
+const QUESTION_EVENT: Key = Key {
+    name: "event",
+    shape: Shape::Event,
+    need: Need::Required,
+    example: "\"departures\"",
+    about: "the analytics event, declared in trueup.toml",
+};
+
+/// The top of the file.
+pub static ROOT: Section = Section {
+    title: "the top of the file",
+    about: "One pipeline, named after its file: what is corrected, by what it learns, and when a \
+            model may serve.",
+    keys: &[
+        Key {
+            name: "unit",
+            shape: Shape::Text,
+            need: Need::Required,
+            example: "\"minutes\"",
+            about: "the unit of estimate, label, correction and every error",
+        },
+        Key {
+            name: "reference",
+            shape: Shape::List(&Shape::Column),
+            need: Need::Default("[]"),
+            example: "[\"vendor_eta\"]",
+            about: "question columns with other models' estimates, scored beside ours",
+        },
+        Key {
+            name: "question",
+            shape: Shape::Table(&QUESTION),
+            need: Need::Required,
+            example: "{ event = \"departures\", join = \"trip_id\", estimate = \"eta_minutes\" }",
+            about: "what the primary model answered, and when",
+        },
+        Key {
+            name: "label",
+            shape: Shape::Table(&LABEL),
+            need: Need::Required,
+            example: "{ event = \"arrivals\", join = \"trip_id\", value = \"actual_minutes\", \
+                      wait = \"24h\" }",
+            about: "what came true; usable from its own time on",
+        },
+        Key {
+            name: "features",
+            shape: Shape::Map { of: "feature", each: &FEATURE },
+            need: Need::Default("{}"),
+            example: "{ carrier = \"category\", distance_miles = \"number\" }",
+            about: "what a correction may depend on; no column is used that is not named",
+        },
+        Key {
+            name: "learner",
+            shape: Shape::Table(&LEARNER),
+            need: Need::Required,
+            example: "{ kind = \"linear\" }",
+            about: "what learns the correction",
+        },
+        Key {
+            name: "challenger",
+            shape: Shape::List(&Shape::Table(&CHALLENGER)),
+            need: Need::Default("[]"),
+            example: "[{ kind = \"segment\" }]",
+            about: "learners that learn beside the main one; the gate may promote them",
+        },
+        Key {
+            name: "gate",
+            shape: Shape::Table(&GATE),
+            need: Need::Default("{}"),
+            example: "{ confidence = 0.95 }",
+            about: "when a candidate may replace the champion",
+        },
+        Key {
+            name: "publish",
+            shape: Shape::Table(&PUBLISH),
+            need: Need::Default("{}"),
+            example: "{ every = \"1h\" }",
+            about: "when candidates are made and how long they stay good",
+        },
+        Key {
+            name: "join",
+            shape: Shape::Table(&JOIN),
+            need: Need::Default("{}"),
+            example: "{ late = \"apply\" }",
+            about: "how questions wait for their labels",
+        },
+    ],
+    later: &[
+        Later {
+            name: "query",
+            remedy: "this build computes no SQL: compute the column before it is written to the \
+                     event, and name it in [features]",
+        },
+        Later { name: "decide", remedy: "this build takes no decisions: remove it" },
+        Later {
+            name: "sink",
+            remedy: "this build has no sinks: remove it; candidates go to the registry",
+        },
+    ],
+    params: Params::None,
+};
+
+static FEATURE: Shape =
+    Shape::Either(&[Shape::Choice(features::short), Shape::Table(&features::FEATURE)]);
+
+/// `[question]`.
+pub static QUESTION: Section = Section {
+    title: "[question]",
+    about: "What the primary model answered, and when.",
+    keys: &[
+        QUESTION_EVENT,
+        Key {
+            name: "join",
+            shape: Shape::Column,
+            need: Need::Required,
+            example: "\"trip_id\"",
+            about: "the column that joins a question to its label; it may repeat",
+        },
+        Key {
+            name: "id",
+            shape: Shape::Column,
+            need: Need::Optional("the join key and the event time together"),
+            example: "\"request_id\"",
+            about: "the column that tells repeated questions of one key apart",
+        },
+        Key {
+            name: "estimate",
+            shape: Shape::Column,
+            need: Need::Required,
+            example: "\"eta_minutes\"",
+            about: "the column with the primary model's estimate",
+        },
+        Key {
+            name: "served_answer",
+            shape: Shape::Column,
+            need: Need::Optional("what the champion of that moment would have answered is scored"),
+            example: "\"shown_eta_minutes\"",
+            about: "the column with the answer that was really served",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+/// `[label]`.
+pub static LABEL: Section = Section {
+    title: "[label]",
+    about: "What came true. A label is usable from its own event time on, never before.",
+    keys: &[
+        Key { example: "\"arrivals\"", ..QUESTION_EVENT },
+        Key {
+            name: "join",
+            shape: Shape::Column,
+            need: Need::Required,
+            example: "\"trip_id\"",
+            about: "the column that joins a label to its question",
+        },
+        Key {
+            name: "value",
+            shape: Shape::Either(&[Shape::Column, Shape::Table(&ELAPSED)]),
+            need: Need::Required,
+            example: "\"actual_minutes\"",
+            about: "the column with what came true, or the time between two columns",
+        },
+        Key {
+            name: "wait",
+            shape: Shape::Duration(Within::Positive),
+            need: Need::Required,
+            example: "\"24h\"",
+            about: "how long after its question a label is waited for; later ones are counted as \
+                    expired",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+/// A label's value that is the time between two columns.
+pub static ELAPSED: Section = Section {
+    title: "label.value",
+    about: "The time from one column to another, in the pipeline's unit.",
+    keys: &[
+        Key {
+            name: "from",
+            shape: Shape::Column,
+            need: Need::Required,
+            example: "\"departed_at\"",
+            about: "the start: a time column of the label event, or else of the question event",
+        },
+        Key {
+            name: "until",
+            shape: Shape::Column,
+            need: Need::Required,
+            example: "\"arrived_at\"",
+            about: "the end: a time column of the label event",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+const KIND: Key = Key {
+    name: "kind",
+    shape: Shape::Choice(learner::kinds),
+    need: Need::Required,
+    example: "\"linear\"",
+    about: "which learner it is",
+};
+
+/// `[learner]`.
+pub static LEARNER: Section = Section {
+    title: "[learner]",
+    about: "What learns the correction. The kind's own parameters stand beside these keys.",
+    keys: &[
+        KIND,
+        Key {
+            name: "objective",
+            shape: Shape::Either(&[Shape::Choice(objectives), Shape::Table(&QUANTILE)]),
+            need: Need::Default("\"median\""),
+            example: "\"median\"",
+            about: "what is learned of the distribution of what comes true",
+        },
+        Key {
+            name: "correction",
+            shape: Shape::Choice(corrections),
+            need: Need::Default("\"additive\""),
+            example: "\"multiplicative\"",
+            about: "how a correction is applied to the estimate",
+        },
+        Key {
+            name: "limit",
+            shape: Shape::Table(&LIMIT),
+            need: Need::Default("{}"),
+            example: "{ absolute = 45, relative = 0.3, floor = 0 }",
+            about: "how far an answer may leave the estimate; beyond it, the nearest allowed \
+                    answer is given",
+        },
+    ],
+    later: &[Later {
+        name: "intervals",
+        remedy: "this build answers with a point, not an interval: remove it, or learn a quantile \
+                 with `objective = { quantile = 0.9 }`",
+    }],
+    params: Params::Learner,
+};
+
+/// `objective` as a table.
+pub static QUANTILE: Section = Section {
+    title: "learner.objective",
+    about: "A quantile of what comes true.",
+    keys: &[Key {
+        name: "quantile",
+        shape: Shape::Number(Within::Share),
+        need: Need::Required,
+        example: "0.8",
+        about: "the probability with which the truth stays below the answer",
+    }],
+    later: &[],
+    params: Params::None,
+};
+
+/// `limit`.
+pub static LIMIT: Section = Section {
+    title: "learner.limit",
+    about: "How far an answer may leave the estimate.",
+    keys: &[
+        Key {
+            name: "absolute",
+            shape: Shape::Number(Within::NotNegative),
+            need: Need::Optional("no such bound"),
+            example: "45",
+            about: "this much is always allowed, in the unit",
+        },
+        Key {
+            name: "relative",
+            shape: Shape::Number(Within::NotNegative),
+            need: Need::Optional("no such bound"),
+            example: "0.3",
+            about: "allowed as a share of the estimate; with `absolute` too, the larger holds",
+        },
+        Key {
+            name: "floor",
+            shape: Shape::Number(Within::Any),
+            need: Need::Optional("no floor"),
+            example: "0",
+            about: "no answer is below this",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+/// `[[challenger]]`.
+pub static CHALLENGER: Section = Section {
+    title: "[[challenger]]",
+    about: "A learner that learns beside the main one, with the same objective, correction and \
+            limit.",
+    keys: &[KIND],
+    later: &[],
+    params: Params::Learner,
+};
+
+/// `[gate]`.
+pub static GATE: Section = Section {
+    title: "[gate]",
+    about: "When a candidate may replace the champion.",
+    keys: &[
+        Key {
+            name: "improve",
+            shape: Shape::Choice(improvements),
+            need: Need::Default("\"mae\""),
+            example: "\"mae\"",
+            about: "what must get better, against the champion and against no correction",
+        },
+        Key {
+            name: "confidence",
+            shape: Shape::Number(Within::Share),
+            need: Need::Default("0.95"),
+            example: "0.95",
+            about: "the confidence of an admission, valid however often the gate looks",
+        },
+        Key {
+            name: "independent",
+            shape: Shape::Column,
+            need: Need::Optional("the join key"),
+            example: "\"trip_id\"",
+            about: "the join key or the category feature whose every value has one vote",
+        },
+        Key {
+            name: "units_min",
+            shape: Shape::Count,
+            need: Need::Default("200"),
+            example: "200",
+            about: "the fewest independent units before the gate looks for the first time",
+        },
+        Key {
+            name: "guard",
+            shape: Shape::List(&Shape::Table(&GUARD)),
+            need: Need::Default("[]"),
+            example: "[{ metric = \"p95\", worse_by = 0.5, per = \"origin\" }]",
+            about: "what must not get worse",
+        },
+        Key {
+            name: "change_max",
+            shape: Shape::Number(Within::Positive),
+            need: Need::Default("1.0"),
+            example: "1.0",
+            about: "the largest mean change of the correction from one refresh to the next, as a \
+                    multiple of the champion's mean absolute error",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+/// A guard of `[gate]`.
+pub static GUARD: Section = Section {
+    title: "gate.guard",
+    about: "A metric that a candidate must not make worse.",
+    keys: &[
+        Key {
+            name: "metric",
+            shape: Shape::Choice(metrics),
+            need: Need::Required,
+            example: "\"p95\"",
+            about: "the metric",
+        },
+        Key {
+            name: "worse_by",
+            shape: Shape::Number(Within::NotNegative),
+            need: Need::Required,
+            example: "0.5",
+            about: "by how much it may be worse, in the metric's own unit",
+        },
+        Key {
+            name: "per",
+            shape: Shape::Category,
+            need: Need::Optional("the whole stream is guarded"),
+            example: "\"origin\"",
+            about: "the category feature whose every value is guarded apart",
+        },
+        Key {
+            name: "questions_min",
+            shape: Shape::Count,
+            need: Need::Default("100"),
+            example: "100",
+            about: "the fewest scored questions before the guard judges",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+/// `[publish]`.
+pub static PUBLISH: Section = Section {
+    title: "[publish]",
+    about: "When candidates are made and how long they stay good.",
+    keys: &[
+        Key {
+            name: "every",
+            shape: Shape::Duration(Within::Positive),
+            need: Need::Default("\"1h\""),
+            example: "\"1h\"",
+            about: "the event time between two candidates",
+        },
+        Key {
+            name: "every_labels",
+            shape: Shape::Count,
+            need: Need::Optional("`every` holds"),
+            example: "5000",
+            about: "the number of matured labels between two candidates, in place of `every`",
+        },
+        Key {
+            name: "promote",
+            shape: Shape::Choice(promotions),
+            need: Need::Default("\"automatic\""),
+            example: "\"shadow\"",
+            about: "what a passed gate leads to",
+        },
+        Key {
+            name: "expires",
+            shape: Shape::Duration(Within::Positive),
+            need: Need::Default("\"6h\""),
+            example: "\"6h\"",
+            about: "a version whose last label is older than this answers no more: the primary \
+                    estimate is served",
+        },
+        Key {
+            name: "serving_delay",
+            shape: Shape::Duration(Within::NotNegative),
+            need: Need::Default("\"0s\""),
+            example: "\"30s\"",
+            about: "the time from publishing to serving that a replay assumes",
+        },
+        Key {
+            name: "base_every",
+            shape: Shape::Count,
+            need: Need::Default("24"),
+            example: "24",
+            about: "every how many versions the artifact is a whole base instead of a delta",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+/// `[join]`.
+pub static JOIN: Section = Section {
+    title: "[join]",
+    about: "How questions wait for their labels.",
+    keys: &[
+        Key {
+            name: "pending_max",
+            shape: Shape::Count,
+            need: Need::Default("1000000"),
+            example: "1000000",
+            about: "the most questions, and the most labels, kept waiting at once; beyond it the \
+                    oldest are evicted and counted",
+        },
+        Key {
+            name: "late",
+            shape: Shape::Choice(lateness),
+            need: Need::Default("\"drop\""),
+            example: "\"apply\"",
+            about: "what happens to events behind the watermark",
+        },
+    ],
+    later: &[],
+    params: Params::None,
+};
+
+fn objectives() -> Vec<Choice> {
+    vec![
+        Choice { name: "median", about: "the middle: least absolute error, robust" },
+        Choice { name: "mean", about: "the mean: least squared error, no bias" },
+    ]
+}
+
+fn corrections() -> Vec<Choice> {
+    vec![
+        Choice { name: "additive", about: "the correction is added" },
+        Choice {
+            name: "multiplicative",
+            about: "the estimate is multiplied; estimate and truth must be above 0",
+        },
+    ]
+}
+
+fn improvements() -> Vec<Choice> {
+    vec![Choice { name: "mae", about: "the mean absolute error" }]
+}
+
+fn promotions() -> Vec<Choice> {
+    vec![
+        Choice { name: "automatic", about: "the candidate serves" },
+        Choice { name: "shadow", about: "it is scored, never served" },
+        Choice { name: "manual", about: "it waits for a person's word" },
+    ]
+}
+
+fn lateness() -> Vec<Choice> {
+    vec![
+        Choice { name: "drop", about: "they are dead letters" },
+        Choice { name: "apply", about: "they are taken at their place in merge order" },
+    ]
+}
+
+/// The metrics a guard may name.
+fn metrics() -> Vec<Choice> {
+    crate::keys::learner::metrics()
+}

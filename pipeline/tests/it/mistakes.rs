@@ -1,0 +1,1 @@
+//! Mistakes and the messages they get.
