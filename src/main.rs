@@ -1,2 +1,57 @@
-//! The command line.
-fn main() {}
+//! The command line: threads, signals, configuration and words. Only wiring stands here.
+//!
+//! Data goes to standard output, talk to standard error. Exit codes: 0 yes, 1 no (a check found
+//! something, a gate refused), 2 wrong usage or definition, 3 an operation failed.
+
+mod commands;
+mod failure;
+mod overrides;
+mod progress;
+mod setup;
+mod words;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Corrects the estimates of a primary model with a light one that learns from every label.
+#[derive(Debug, Parser)]
+#[command(name = "trueup", version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    /// The project's folder; by default this one or the nearest above with a `trueup.toml`.
+    #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".")]
+    project: std::path::PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay recorded events through pipelines, and report what serving would have seen.
+    Backtest(commands::backtest::Backtest),
+    /// Say what is wrong in pipelines and the project, against the data where they are at hand.
+    Check(commands::check::Check),
+    /// Make a project that runs at once, or one for your own files.
+    Init(commands::init::Init),
+    /// List the pipelines, or what they can be made of.
+    List(commands::list::List),
+    /// Print the JSON Schema of a pipeline or project file, or the reference of all keys.
+    Schema(commands::schema::Schema),
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return words::usage(&error),
+    };
+    let project = &arguments.project;
+    let result = match &arguments.command {
+        Command::Backtest(command) => command.run(project),
+        Command::Check(command) => command.run(project),
+        Command::Init(command) => command.run(),
+        Command::List(command) => command.run(project),
+        Command::Schema(command) => command.run(),
+    };
+    result.unwrap_or_else(Failure::tell)
+}

@@ -87,7 +87,9 @@ impl Error {
             | Store::AlreadyExists { .. }
             | Store::UnknownConfigurationKey { .. } => (ErrorKind::Invalid, None),
             other => match io_kind(other) {
-                Some(io::ErrorKind::PermissionDenied) => (ErrorKind::Invalid, Some(PERMISSION_HINT)),
+                Some(io::ErrorKind::PermissionDenied) => {
+                    (ErrorKind::Invalid, Some(PERMISSION_HINT))
+                }
                 Some(io::ErrorKind::NotFound) => (ErrorKind::Missing, None),
                 Some(_) | None => (ErrorKind::Retry, None),
             },
@@ -104,7 +106,9 @@ impl Error {
         let (kind, hint) = match error.kind() {
             io::ErrorKind::NotFound => (ErrorKind::Missing, "check that the folder exists"),
             io::ErrorKind::PermissionDenied => (ErrorKind::Invalid, PERMISSION_HINT),
-            io::ErrorKind::StorageFull => (ErrorKind::Invalid, "free some space, or choose another disk"),
+            io::ErrorKind::StorageFull => {
+                (ErrorKind::Invalid, "free some space, or choose another disk")
+            }
             _ => (ErrorKind::Retry, "check the disk"),
         };
         Self::new(kind, format!("{doing}: `{}`", path.display())).caused_by(error).with_hint(hint)
@@ -139,7 +143,8 @@ pub(crate) fn names_hint<'a>(
         .filter(|(similarity, _)| *similarity > 0.75)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let quoted = |list: &[&str]| list.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    let quoted =
+        |list: &[&str]| list.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let nearest: Vec<&str> = near.iter().take(3).map(|(_, name)| *name).collect();
     match (nearest.is_empty(), names.len()) {
         (_, 0) => format!("there are no {what}"),

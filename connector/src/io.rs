@@ -15,11 +15,7 @@ use tokio::sync::watch;
 fn runtime() -> Result<&'static Handle, Error> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
-        Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("trueup-io")
-            .enable_all()
-            .build()
+        Builder::new_multi_thread().worker_threads(1).thread_name("trueup-io").enable_all().build()
     });
     match runtime {
         Ok(runtime) => Ok(runtime.handle()),
@@ -39,7 +35,9 @@ pub(crate) struct Io {
 
 /// Ends all waits of its [`Io`] when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Stop(#[allow(dead_code, reason = "dropping it is its use")] watch::Sender<()>);
+pub(crate) struct Stop {
+    _sender: watch::Sender<()>,
+}
 
 impl Io {
     /// One that cannot be stopped.
@@ -50,7 +48,7 @@ impl Io {
     /// One that can, with what stops it.
     pub(crate) fn stoppable() -> Result<(Self, Stop), Error> {
         let (sender, receiver) = watch::channel(());
-        Ok((Self { handle: runtime()?, stop: Some(receiver) }, Stop(sender)))
+        Ok((Self { handle: runtime()?, stop: Some(receiver) }, Stop { _sender: sender }))
     }
 
     /// Whether the reading was stopped; long computations ask between steps.
@@ -59,7 +57,10 @@ impl Io {
     }
 
     /// Waits for `future` on this thread.
-    pub(crate) fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) fn wait<T>(
+        &self,
+        future: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let Some(mut stop) = self.stop.clone() else {
             return self.handle.block_on(future);
         };
@@ -88,7 +89,9 @@ pub(crate) fn guarded<T: Send>(
         let spawned = thread::Builder::new()
             .name("trueup-open".into())
             .spawn_scoped(scope, work)
-            .map_err(|error| Error::new(crate::ErrorKind::Retry, "cannot start a thread").caused_by(error))?;
+            .map_err(|error| {
+            Error::new(crate::ErrorKind::Retry, "cannot start a thread").caused_by(error)
+        })?;
         match spawned.join() {
             Ok(done) => done,
             Err(panic) => Err(panicked(subject, panic.as_ref())),

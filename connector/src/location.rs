@@ -239,14 +239,18 @@ impl Listing<'_> {
         }
     }
 
-    async fn at_any_depth(&mut self, folders: &[Key], pattern: &[String]) -> object_store::Result<()> {
+    async fn at_any_depth(
+        &mut self,
+        folders: &[Key],
+        pattern: &[String],
+    ) -> object_store::Result<()> {
         let all_files = pattern.len() == 1;
         for folder in folders {
             let mut objects = self.store.list(Some(folder));
             while let Some(meta) = objects.try_next().await? {
                 let path = beneath(folder, &meta.location);
-                let fits = !path.iter().any(|name| is_hidden(name))
-                    && glob::matches_path(pattern, &path);
+                let fits =
+                    !path.iter().any(|name| is_hidden(name)) && glob::matches_path(pattern, &path);
                 self.take_if(meta, |name| fits && (!all_files || is_parquet(name)));
             }
         }
@@ -269,7 +273,9 @@ fn beneath(folder: &Key, file: &Key) -> Vec<String> {
 }
 
 fn is_parquet(name: &str) -> bool {
-    name.len() > 8 && name.is_char_boundary(name.len() - 8) && name[name.len() - 8..].eq_ignore_ascii_case(".parquet")
+    name.len() > 8
+        && name.is_char_boundary(name.len() - 8)
+        && name[name.len() - 8..].eq_ignore_ascii_case(".parquet")
 }
 
 /// Unfinished and bookkeeping files; a partition's key may begin with `_`.

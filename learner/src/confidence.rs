@@ -1,9 +1,9 @@
 //! Confidence that stays valid however often one looks: asymptotic confidence sequences.
 //!
-//! Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, *Time-uniform central limit theory and asymptotic
-//! confidence sequences* (Annals of Statistics, 2024), with the exact sub-Gaussian normal mixture of
-//! Howard et al. (2021) beside it. Values must be independent of each other (one per trip, not one
-//! per row): nothing here can check that.
+//! Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, *Time-uniform central limit theory and
+//! asymptotic confidence sequences* (Annals of Statistics, 2024), with the exact sub-Gaussian
+//! normal mixture of Howard et al. (2021) beside it. Values must be independent of each other (one
+//! per trip, not one per row): nothing here can check that.
 
 use crate::metrics::moments::Moments;
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,7 @@ mod tests {
     fn heavy_tailed(random: &mut Xorshift) -> Vec<f64> {
         let half: Vec<f64> = (0..2048)
             .map(|_| {
-                let square: f64 = (0..5).map(|_| random.normal().powi(2)).sum();
+                let square: f64 = (0..5).map(|_| random.normal()).map(|z| z * z).sum();
                 random.normal() / (square / 5.0).sqrt()
             })
             .collect();

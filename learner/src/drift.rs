@@ -1,8 +1,8 @@
 //! Drift detectors: they watch a stream of values, such as errors, and say when it has changed.
 //!
 //! To add a detector, write one file, one variant of [`DriftParams`] and [`DriftDetector`], and one
-//! line in [`DETECTORS`]. A detector is a function of the values alone: no clock, and where it draws
-//! lots, its generator is part of its state. What follows from an alarm is decided elsewhere.
+//! line in [`DETECTORS`]. A detector is a function of the values alone: no clock, and where it
+//! draws lots, its generator is part of its state. What follows from an alarm is decided elsewhere.
 
 pub mod adwin;
 pub mod kswin;

@@ -2,10 +2,10 @@
 //! stored in the artifact, and computed by the same code in replay ([`FeatureSet::bind`], columns)
 //! and in serving ([`FeatureSet::bind_row`], one request).
 //!
-//! A category is a 64-bit hash of its canonical text: texts as they are, integers in decimal, `true`
-//! and `false`. A number is an `f64` in which NaN means missing. Time zones come from the database
-//! bundled at build time, never from the machine. Hashes are not told apart from each other here, and
-//! nothing is scaled: that is the learner's affair.
+//! A category is a 64-bit hash of its canonical text: texts as they are, integers in decimal,
+//! `true` and `false`, dates as `2013-01-01`. A number is an `f64` in which NaN means missing. Time
+//! zones come from the database bundled at build time, never from the machine. Hashes are not told
+//! apart from each other here, and nothing is scaled: that is the learner's affair.
 
 mod bind;
 mod clock;

@@ -135,7 +135,7 @@ impl LearnerSpec {
     /// When a parameter is out of range or names what is not declared.
     pub fn build(&self, shape: &Shape) -> Result<Box<dyn Learner>, BuildError> {
         Ok(match self {
-            Self::ElasticNet(_) => return Err(BuildError::NotACategory(String::new())),
+            Self::ElasticNet(params) => Box::new(elastic_net::ElasticNet::new(params, shape)?),
             Self::Linear(params) => Box::new(linear::Linear::new(params, shape)?),
             Self::Rls(params) => Box::new(rls::Rls::new(params, shape)?),
             Self::Segment(params) => Box::new(segment::Segment::new(params, shape)?),
@@ -156,5 +156,8 @@ pub struct LearnerKind {
 
 /// Every kind, by name.
 pub const LEARNERS: &[LearnerKind] =
-    &[linear::KIND, rls::KIND, segment::KIND];
+    &[elastic_net::KIND, linear::KIND, rls::KIND, segment::KIND];
 
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Losses: what an error costs, and which way the prediction must move to cost less.
 //!
-//! A loss is a function of the residual `actual - prediction`; its gradient is taken with respect to
-//! the prediction. Nothing here keeps state or refuses input: residuals are finite before they come.
+//! A loss is a function of the residual `actual - prediction`; its gradient is taken with respect
+//! to the prediction. Nothing here keeps state or refuses input: residuals are finite before they
+//! come.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! Prequential metrics: what the errors `actual - estimate` look like, each scored before it is
 //! learned from.
 //!
-//! To add a metric, write a function over [`Errors`] and one over [`ErrorSketch`] and add one line to
-//! [`METRICS`]; reports, the gate's guards, help and configuration errors walk that table.
+//! To add a metric, write a function over [`Errors`] and one over [`ErrorSketch`] and add one line
+//! to [`METRICS`]; reports, the gate's guards, help and configuration errors walk that table.
 
 pub mod errors;
 pub mod fading;

@@ -52,7 +52,9 @@ impl Definition {
     ) -> Result<Checked, Diagnostics> {
         let mut check = Check::new(self, project, schemas);
         check.events();
-        check.label_columns();
+        if self.pipeline.question.event != self.pipeline.label.event {
+            check.label_columns();
+        }
         check.question_columns();
         check.features();
         check.learners();

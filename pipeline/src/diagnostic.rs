@@ -171,16 +171,25 @@ pub(crate) fn nearest<'a>(
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let folded = wrong.to_lowercase();
-    let allowed = (wrong.chars().count() / 3).max(1);
+    let allowed = (wrong.chars().count() / 4).max(1);
     names
         .into_iter()
         .map(|name| {
             let to = name.to_lowercase();
-            (strsim::damerau_levenshtein(&folded, &to), strsim::jaro_winkler(&folded, &to), name)
+            let edits = strsim::damerau_levenshtein(&folded, &to);
+            // Letters in the wrong order are the likelier slip than a wrong letter.
+            let rank = (edits, letters(&folded) != letters(&to));
+            (rank, strsim::jaro_winkler(&folded, &to), name)
         })
-        .filter(|(edits, likeness, _)| *edits <= allowed || *likeness > 0.88)
+        .filter(|(rank, likeness, _)| rank.0 <= allowed || *likeness > 0.88)
         .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
         .map(|(_, _, name)| name)
+}
+
+fn letters(text: &str) -> Vec<char> {
+    let mut letters: Vec<char> = text.chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// The remedy for a wrong name: the nearest one, or else all there are.

@@ -17,19 +17,23 @@ pub struct Section {
     pub about: &'static str,
     /// The keys it takes, in the order in which they are written.
     pub keys: &'static [Key],
+    /// Pairs of keys of which at most one may be there.
+    pub excludes: &'static [[&'static str; 2]],
     /// Keys that are meant to come, with what to do until then.
     pub later: &'static [Later],
-    /// Whether it also takes the parameters of the learner that it names.
+    /// What else decides which keys it takes.
     pub params: Params,
 }
 
-/// Whether a section takes a learner's parameters beside its own keys.
+/// What else decides which keys a section takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Params {
-    /// It does not.
+    /// Nothing.
     None,
-    /// Those of the kind of learner that its key `kind` names.
+    /// The kind of learner that its key `kind` names has parameters of its own.
     Learner,
+    /// The form of feature that its key `as` names takes some of its keys.
+    Form,
 }
 
 /// A key that this build does not know yet, told apart from a slip of the pen.
@@ -183,7 +187,7 @@ impl Shape {
             Self::Column => "the name of a column".to_owned(),
             Self::Category => "the name of a category feature".to_owned(),
             Self::Zone => "an IANA time zone".to_owned(),
-            Self::Duration(within) => words("a time with its unit", *within),
+            Self::Duration(_) => "a time with its unit".to_owned(),
             Self::Number(within) => words("a number", *within),
             Self::Count => "a whole number of at least 1".to_owned(),
             Self::Choice(choices) => {
@@ -200,9 +204,29 @@ impl Shape {
             }
             Self::Map { of, .. } => format!("a table by {of}"),
             Self::Either(shapes) => {
-                let all: Vec<String> = shapes.iter().map(Self::words).collect();
+                let known = shapes.iter().filter(|shape| !shape.is_unavailable());
+                let all: Vec<String> = known.map(Self::words).collect();
                 all.join(", or ")
             }
+        }
+    }
+
+    /// Whether it is a table of which this build knows no key.
+    pub(crate) const fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Table(section) => section.keys.is_empty(),
+            Self::Text
+            | Self::Event
+            | Self::Column
+            | Self::Category
+            | Self::Zone
+            | Self::Duration(_)
+            | Self::Number(_)
+            | Self::Count
+            | Self::Choice(_)
+            | Self::List(_)
+            | Self::Map { .. }
+            | Self::Either(_) => false,
         }
     }
 
@@ -234,6 +258,6 @@ impl Shape {
 fn words(what: &str, within: Within) -> String {
     match within.words() {
         "" => what.to_owned(),
-        range => format!("{what}, {range}"),
+        range => format!("{what} {range}"),
     }
 }

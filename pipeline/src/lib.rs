@@ -12,8 +12,11 @@ pub mod definition;
 pub mod diagnostic;
 pub mod keys;
 pub mod project;
+pub mod reference;
+pub mod schema;
 mod shape;
 pub mod source;
+pub mod template;
 mod tree;
 
 pub use check::{Checked, Schemas};

@@ -1,6 +1,7 @@
 //! Holds a document against the table of keys: what is unknown, missing or of another shape.
 
 use crate::diagnostic::{Diagnostic, did_you_mean, list};
+use crate::keys::features::form;
 use crate::keys::learner::{from_json, params};
 use crate::keys::{Key, Need, Params, Section, Shape, Within};
 use crate::source::{Part, Source};
@@ -41,7 +42,7 @@ impl Walk<'_> {
             if let Some(later) = section.later.iter().find(|later| later.name == name) {
                 is_later = true;
                 let at = join(path, name);
-                let message = format!("not available in {}: `{name}`", section.title);
+                let message = format!("not available in {}: `{name}`", title(section, path));
                 let error = self.source.error(Part::Key, &at, message, later.remedy.to_owned());
                 self.found.later.push((at, error));
             }
@@ -51,19 +52,29 @@ impl Walk<'_> {
             if let Some(key) = section.key(name) {
                 self.value(&at, value, &key.shape, key);
             } else if !section.later.iter().any(|later| later.name == name)
-                && section.params == Params::None
+                && section.params != Params::Learner
                 && !(is_later && section.keys.is_empty())
             {
                 self.unknown(&at, name, section);
             }
         }
-        if section.params == Params::Learner {
-            self.params(path, table, section);
+        match section.params {
+            Params::None => {}
+            Params::Learner => self.params(path, table, section),
+            Params::Form => self.form(path, table, section),
+        }
+        for [one, other] in section.excludes {
+            if table.get(one).is_some() && table.get(other).is_some() {
+                let message = format!("`{one}` and `{other}` exclude each other");
+                let remedy = format!("keep one of them; `{other}` is {}", about(section, other));
+                self.fault(Part::Key, &join(path, other), message, remedy);
+            }
         }
         for key in section.keys {
-            if key.need == Need::Required && table.get(key.name).is_none() {
-                let message = format!("{} lacks `{}`", title(section, path), key.name);
-                self.fault(Part::Key, path, message, section.usage(key.name));
+            let is_meant = table.0.iter().any(|(name, _)| meant(name, section) == Some(key.name));
+            if key.need == Need::Required && table.get(key.name).is_none() && !is_meant {
+                let message = format!("{} lacks {}", title(section, path), header(key));
+                self.fault(Part::Key, path, message, missing(section, key));
             }
         }
         if section.keys.is_empty() && !is_later {
@@ -73,15 +84,16 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, at: &str, name: &str, section: &Section) {
-        let names = section.keys.iter().map(|key| key.name);
-        let near = crate::diagnostic::nearest(name, names.clone());
         let elsewhere = self.root.all().into_iter().find(|other| other.key(name).is_some());
-        let remedy = match (near, elsewhere) {
+        let remedy = match (meant(name, section), elsewhere) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(other)) => format!("`{name}` belongs to {}", other.title),
-            (None, None) => format!("{} takes {}", section.title, list(names)),
+            (None, None) => {
+                let names = section.keys.iter().map(|key| key.name);
+                format!("{} takes {}", section.title, list(names))
+            }
         };
-        let message = format!("unknown key in {}: `{name}`", section.title);
+        let message = format!("unknown key in {}: `{name}`", title(section, parent(at)));
         self.fault(Part::Key, at, message, remedy);
     }
 
@@ -140,8 +152,40 @@ impl Walk<'_> {
             value.kind(),
             shape.words()
         );
-        let remedy = format!("write `{} = {}`: {}", key.name, key.example, key.about);
+        let remedy = match path.ends_with(key.name) {
+            true => format!("write `{} = {}`: {}", key.name, key.example, key.about),
+            false => format!("write {}", shape.words()),
+        };
         self.fault(Part::Value, path, message, remedy);
+    }
+
+    /// Holds a feature's keys against its form.
+    fn form(&mut self, path: &str, table: &Table, section: &'static Section) {
+        let Some(Value::Text(word)) = table.get("as") else { return };
+        let Some(form) = form(word) else { return };
+        for key in form.takes.iter().filter(|key| **key != "column") {
+            if table.get(key).is_none() {
+                let message = format!("`{}` lacks `{key}`", form.name);
+                self.fault(Part::Value, path, message, section.usage(key));
+            }
+        }
+        for (key, _) in &table.0 {
+            let is_other = key != "as" && !form.takes.contains(&key.as_str());
+            if is_other && section.key(key).is_some() {
+                let takes = list(form.takes.iter().copied());
+                let message = format!("`{}` takes no `{key}`", form.name);
+                let remedy = format!("`{}` takes {takes}", form.name);
+                self.fault(Part::Key, &join(path, key), message, remedy);
+            }
+        }
+        if let Some(Value::Array(edges)) = table.get("edges") {
+            let edges: Vec<f64> = edges.iter().filter_map(Value::number).collect();
+            if edges.is_empty() || edges.windows(2).any(|pair| pair[0] >= pair[1]) {
+                let remedy = "write each edge once, from the lowest to the highest".to_owned();
+                let message = format!("edges do not ascend: `{edges:?}`");
+                self.fault(Part::Value, &join(path, "edges"), message, remedy);
+            }
+        }
     }
 
     /// Holds a learner's parameters against its kind, each alone, so that each fault has its place.
@@ -168,11 +212,59 @@ impl Walk<'_> {
                     serde_json::Value::Null => String::new(),
                     default => format!(" (by default `{default}`)"),
                 };
-                let remedy = format!("{}{default}", param.about.trim_end_matches('.'));
+                let remedy = format!("it is {}{default}", lower(&param.about));
                 self.fault(Part::Value, &at, message, remedy);
             }
         }
     }
+}
+
+fn about(section: &Section, key: &str) -> &'static str {
+    section.key(key).map_or("", |key| key.about)
+}
+
+/// The key that a name which is none was meant to be.
+fn meant(name: &str, section: &Section) -> Option<&'static str> {
+    let is_known = section.key(name).is_some()
+        || section.params == Params::Learner
+        || section.later.iter().any(|later| later.name == name);
+    if is_known {
+        return None;
+    }
+    crate::diagnostic::nearest(name, section.keys.iter().map(|key| key.name))
+}
+
+/// A key as it stands in a file: a table by its header.
+fn header(key: &Key) -> String {
+    match key.shape {
+        Shape::Table(section) if section.title.starts_with('[') => section.title.to_owned(),
+        _ => format!("`{}`", key.name),
+    }
+}
+
+/// What to do about a missing key.
+fn missing(section: &Section, key: &Key) -> String {
+    match key.shape {
+        Shape::Table(inner) if inner.title.starts_with('[') => {
+            let needed = inner.keys.iter().filter(|key| key.need == Need::Required);
+            let lines: Vec<String> =
+                needed.map(|key| format!("`{} = {}`", key.name, key.example)).collect();
+            format!("add {} with {}: {}", inner.title, lines.join(", "), key.about)
+        }
+        _ => section.usage(key.name),
+    }
+}
+
+/// A sentence as a part of another: no capital, no full stop.
+fn lower(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_lowercase).collect();
+    format!("{first}{}", letters.as_str())
+}
+
+/// The path of the table around a key.
+fn parent(path: &str) -> &str {
+    path.rfind('.').map_or("", |end| &path[..end])
 }
 
 /// What a section is called in a message: a named one by its path.

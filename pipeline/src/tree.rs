@@ -74,7 +74,7 @@ impl std::fmt::Display for Value {
     /// As TOML, on one line.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            Self::Text(text) => write!(f, "{}", quoted(text)),
             Self::Integer(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{}", toml::Value::from(*value)),
             Self::Boolean(value) => write!(f, "{value}"),
@@ -117,7 +117,25 @@ impl Table {
 pub(crate) fn bare_or_quoted(key: &str) -> String {
     let is_bare = !key.is_empty()
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if is_bare { key.to_owned() } else { toml::Value::from(key).to_string() }
+    if is_bare { key.to_owned() } else { quoted(key) }
+}
+
+/// A text as TOML writes it, always on one line.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The path of `key` below `path`.

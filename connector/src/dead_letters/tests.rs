@@ -22,7 +22,11 @@ fn a_line_names_file_row_and_reason() {
     let mut file = DeadLetterFile::create(&path).expect("a file");
     file.write("labels", &files, &letter(None)).expect("a letter");
     file.write("labels", &[], &letter(Some(EventTime::from_micros(0)))).expect("a letter");
-    assert_eq!(std::fs::read_to_string(&path).expect("readable"), "old", "not there until finished");
+    assert_eq!(
+        std::fs::read_to_string(&path).expect("readable"),
+        "old",
+        "not there until finished"
+    );
     assert_eq!(file.finish().expect("finished"), 2);
     let expected = concat!(
         r#"{"stream":"labels","partition":2,"offset":7,"file":"b.parquet","row":41,"time":null,"#,

@@ -46,8 +46,9 @@ fn cloud(scheme: &str, _: &str, written: &str) -> Result<Arc<dyn ObjectStore>, E
 fn cloud(scheme: &str, authority: &str, written: &str) -> Result<Arc<dyn ObjectStore>, Error> {
     let root = format!("{scheme}://{authority}/");
     let url = url::Url::parse(&root).ok().filter(url::Url::has_host).ok_or_else(|| {
-        Error::invalid(format!("no bucket in the location: `{written}`"))
-            .with_hint("write `s3://bucket/folder`, `gs://bucket/folder` or `az://container/folder`")
+        Error::invalid(format!("no bucket in the location: `{written}`")).with_hint(
+            "write `s3://bucket/folder`, `gs://bucket/folder` or `az://container/folder`",
+        )
     })?;
     let settings = std::env::vars().filter_map(|(name, value)| {
         let name = name.to_ascii_lowercase();

@@ -17,6 +17,7 @@
 
 mod assemble;
 mod chunk;
+mod dictionary;
 pub(crate) mod file;
 mod group;
 mod merge;

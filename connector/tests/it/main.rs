@@ -1,1 +1,8 @@
-//! x
+//! Data sets as their readers see them: on disk and in memory, orderly and not, whole and damaged.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod locations;
+mod order;
+mod support;
+mod times;

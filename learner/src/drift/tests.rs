@@ -39,10 +39,11 @@ fn river_finds_the_same_first_change() {
         let params = (find(name).expect("listed").params)();
         assert_eq!(alarms(built(params), &stream).first(), Some(&index), "{name}");
     }
-    // KSWIN draws a sample: River's own seeds all give 1016 here, and so do ours.
+    // KSWIN draws a sample, by another generator than River's: other seeds are near.
     for seed in 0..100 {
         let params = DriftParams::Kswin(KswinParams { seed, ..KswinParams::default() });
-        assert_eq!(alarms(built(params), &stream), [1016], "seed {seed}");
+        let found = alarms(built(params), &stream);
+        assert!(matches!(found[..], [1013..=1017]), "seed {seed}: {found:?}");
     }
 }
 
@@ -57,8 +58,8 @@ fn page_hinkley_known_answers() {
         };
         assert_eq!(alarms(with(Direction::Up), &stream).first(), Some(&index));
         assert_eq!(alarms(with(Direction::Down), &falling).first(), Some(&index));
-        assert_eq!(alarms(with(Direction::Down), &stream), []);
-        assert_eq!(alarms(with(Direction::Up), &falling), []);
+        assert_eq!(alarms(with(Direction::Down), &stream).first(), None);
+        assert_eq!(alarms(with(Direction::Up), &falling).first(), None);
     }
     // River's alarms after the first, too: both start anew.
     let params = PageHinkleyParams { threshold: 10.0, ..PageHinkleyParams::default() };
@@ -95,8 +96,8 @@ fn a_stored_detector_goes_on_as_if_unbroken() {
         let mut resumed = unbroken.clone();
         for (i, value) in stream.iter().enumerate() {
             if i % 500 == 3 {
-                let text = serde_json::to_string(&resumed).expect("writes");
-                resumed = serde_json::from_str(&text).expect("reads");
+                let bytes = postcard::to_allocvec(&resumed).expect("writes");
+                resumed = postcard::from_bytes(&bytes).expect("reads");
             }
             assert_eq!(unbroken.update(*value), resumed.update(*value), "{} at {i}", kind.name);
         }
@@ -108,7 +109,7 @@ fn a_stored_detector_goes_on_as_if_unbroken() {
 fn a_steady_stream_raises_no_alarm() {
     let steady: Vec<f64> = jumping_stream()[..1500].repeat(4);
     for kind in DETECTORS {
-        assert_eq!(alarms(built((kind.params)()), &steady), [], "{}", kind.name);
+        assert_eq!(alarms(built((kind.params)()), &steady).first(), None, "{}", kind.name);
     }
 }
 

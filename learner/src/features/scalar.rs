@@ -118,7 +118,12 @@ fn decimal(value: i128, buffer: &mut [u8; DIGITS_MAX]) -> &str {
     std::str::from_utf8(&buffer[start..]).expect("digits and a sign are ASCII")
 }
 
+/// `2013-01-01`; a day so far away that its microseconds do not fit is a number of days.
 fn date_text(days: i32) -> String {
+    const LAST: i32 = (i64::MAX / 86_400_000_000) as i32;
+    if !(-LAST..=LAST).contains(&days) {
+        return format!("{days} days");
+    }
     let midnight = trueup_event::EventTime::from_micros(i64::from(days) * 86_400_000_000);
     let mut text = midnight.to_string();
     text.truncate(text.find('T').unwrap_or(text.len()));

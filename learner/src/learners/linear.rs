@@ -28,7 +28,8 @@ pub struct LinearParams {
     pub crosses: Vec<Vec<String>>,
     /// The size of the weight table: 2^bits slots (8 to 24).
     pub bits: u8,
-    /// The learning rate.
+    /// The learning rate, free of units: with `adagrad` steps, and with losses whose slope does not
+    /// grow with the error, it is a multiple of the residual's spread.
     pub rate: f64,
     /// How the rate adapts.
     pub steps: Steps,
@@ -125,6 +126,9 @@ impl Cell for Weight {
 /// The most weights that one question touches, numbers apart.
 const ACTIVE_MAX: usize = 64;
 
+/// Weights, sums of squares and gradients end here: their sums and products stay finite.
+const CELL_MAX: f64 = 1e30;
+
 /// The hashed linear learner.
 #[derive(Debug)]
 pub struct Linear {
@@ -134,6 +138,8 @@ pub struct Linear {
     rate: f64,
     steps: Steps,
     loss: Loss,
+    /// Whether a step is a multiple of the residual's spread, which the scaler then keeps last.
+    is_by_spread: bool,
     l2: f64,
     weights: Table<Weight>,
     dense: Table<Weight>,
@@ -154,17 +160,27 @@ impl Linear {
             params.crosses.iter().map(|cross| shape.places(cross)).collect::<Result<_, _>>()?;
         let active = 1 + shape.categories.len() + crosses.len();
         require(active <= ACTIVE_MAX, "crosses", "at most 63, category features included")?;
+        let loss = params.loss(shape.objective);
+        let is_by_spread = match params.steps {
+            Steps::Adagrad => true,
+            Steps::Normalised => matches!(loss, Loss::Absolute | Loss::Quantile { .. }),
+        };
+        let mut centres = vec![Centre::Mean; shape.numbers.len()];
+        if is_by_spread {
+            centres.push(Centre::Zero);
+        }
         Ok(Self {
             crosses,
             categories: shape.categories.len(),
             shift: 64 - u32::from(params.bits),
             rate: params.rate,
             steps: params.steps,
-            loss: params.loss(shape.objective),
+            loss,
+            is_by_spread,
             l2: params.l2,
             weights: Table::new(1 << params.bits),
             dense: Table::new(shape.numbers.len()),
-            scaler: Scaler::new(vec![Centre::Mean; shape.numbers.len()]),
+            scaler: Scaler::new(centres),
         })
     }
 
@@ -203,14 +219,19 @@ impl Linear {
     fn moved(&self, cell: Weight, gradient: f64, rate: f64) -> Weight {
         let kept = f64::from(cell.weight) * (1.0 - self.l2);
         match self.steps {
-            Steps::Normalised => Weight { weight: (kept - rate * gradient) as f32, ..cell },
+            Steps::Normalised => Weight { weight: narrow(kept - rate * gradient), ..cell },
             Steps::Adagrad => {
                 let squares = f64::from(cell.squares) + gradient * gradient;
                 let step = if squares > 0.0 { rate * gradient / squares.sqrt() } else { 0.0 };
-                Weight { weight: (kept - step) as f32, squares: squares as f32 }
+                Weight { weight: narrow(kept - step), squares: narrow(squares) }
             }
         }
     }
+}
+
+#[inline]
+fn narrow(value: f64) -> f32 {
+    value.clamp(-CELL_MAX, CELL_MAX) as f32
 }
 
 impl Learner for Linear {
@@ -236,13 +257,16 @@ impl Learner for Linear {
         let (slots, active) = self.slots(question.categories);
         let slots = &slots[..active];
         let gradient = self.loss.gradient(residual - self.dot(slots, inputs));
-        let rate = match self.steps {
-            Steps::Adagrad => self.rate,
-            Steps::Normalised => {
-                let length: f64 = inputs.iter().map(|input| input * input).sum();
-                self.rate / (active as f64 + length)
-            }
-        };
+        let gradient = gradient.clamp(-CELL_MAX, CELL_MAX);
+        let mut rate = self.rate;
+        if self.is_by_spread {
+            self.scaler.observe(inputs.len(), residual);
+            rate *= self.scaler.spread(inputs.len());
+        }
+        if self.steps == Steps::Normalised {
+            let length: f64 = inputs.iter().map(|input| input * input).sum();
+            rate /= active as f64 + length;
+        }
         for &slot in slots {
             let cell = self.moved(self.weights.get(slot as usize), gradient, rate);
             self.weights.set(slot as usize, cell);

@@ -219,7 +219,7 @@ fn recent(params: &RlsParams, shape: &Shape) -> Result<Vec<Vec<usize>>, BuildErr
 
 /// The sum of products in four lanes: the order is fixed, and the compiler can use vector registers.
 #[inline]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (a_lanes, b_lanes) = (a.chunks_exact(4), b.chunks_exact(4));
     let rest: f64 =

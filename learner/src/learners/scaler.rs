@@ -6,6 +6,8 @@ use crate::state::Table;
 const WIDTH: usize = 3;
 /// Beyond this many observations older ones fade, so that a change of scale is followed.
 const COUNT_MAX: f64 = 100_000.0;
+/// Inputs larger than this count as this large: their squares stay finite.
+const VALUE_MAX: f64 = 1e150;
 /// Inputs further from the mean than this many standard deviations are pulled in.
 const SPREAD_MAX: f64 = 6.0;
 
@@ -41,6 +43,13 @@ impl Scaler {
         scaled.clamp(-SPREAD_MAX, SPREAD_MAX)
     }
 
+    /// The spread of an input; 0 when nothing is known of it yet.
+    #[inline]
+    pub(super) fn spread(&self, input: usize) -> f64 {
+        let [count, _, squares] = self.moments(input);
+        if count > 0.0 { (squares / count).sqrt() } else { 0.0 }
+    }
+
     /// Takes an input into account (Welford 1962; missing ones count nothing). After the first
     /// hundred, what lies far outside moves mean and spread no further than the edge does.
     #[inline]
@@ -49,7 +58,7 @@ impl Scaler {
             return;
         }
         let [mut count, mut mean, mut squares] = self.moments(input);
-        let mut value = value;
+        let mut value = value.clamp(-VALUE_MAX, VALUE_MAX);
         if count >= 100.0 && squares > 0.0 {
             let reach = SPREAD_MAX * (squares / count).sqrt();
             value = value.clamp(mean - reach, mean + reach);

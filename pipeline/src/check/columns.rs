@@ -85,7 +85,7 @@ impl Check<'_> {
         let (question, label) = (&self.pipeline.question.event, &self.pipeline.label.event);
         let other = if event == question { label } else { question };
         if self.schema(other).is_some_and(|schema| schema.column_with_name(column).is_some()) {
-            remedy = format!("`{column}` is a column of `{other}`; {remedy}");
+            remedy = format!("it is a column of `{other}`: name one of `{event}`");
         }
         self.error(path, format!("no such column in `{event}`: `{column}`"), remedy);
         None
@@ -244,10 +244,13 @@ impl Check<'_> {
         let pipeline = self.pipeline;
         for feature in &pipeline.features {
             let path = format!("features.{}", feature.name);
+            let before = self.found.len();
             for column in columns(&feature.kind) {
                 self.leak(&path, column);
             }
-            self.feature(&path, &pipeline.question.event, &feature.kind);
+            if self.found.len() == before {
+                self.feature(&path, &pipeline.question.event, &feature.kind);
+            }
         }
     }
 

@@ -3,10 +3,9 @@
 
 use super::{Definition, Label, LabelSource, RealtimeMlPipeline};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::keys::features::{FEATURE, Form, form};
+use crate::keys::features::FEATURE;
 use crate::keys::{Need, Section, learner, pipeline as keys};
 use crate::shape;
-use crate::source::{Part, Source};
 use crate::tree::{self, Table, Value};
 use trueup_event::Duration;
 use trueup_learner::features::{FeatureKind, FeatureSpec, Zone};
@@ -18,68 +17,30 @@ use trueup_learner::spec::{
 
 /// Reads a definition.
 pub(super) fn read(name: &str, file: &str, text: &str) -> Result<Definition, Diagnostics> {
+    if !is_name(name) {
+        let message = format!("not a name of a pipeline: `{name}`");
+        let remedy = "name it with lower-case letters, digits, `_`, `-` and `.`, a letter or \
+                      digit first, 64 characters at most";
+        return Err(Diagnostic::of_file(file, message, remedy.to_owned()).into());
+    }
     let (source, table) = tree::parse(file, text)?;
     let findings = shape::check(&source, &keys::ROOT, &table);
     let mut faults = findings.faults;
     faults.extend(findings.later.into_iter().map(|(_, fault)| fault));
-    relations(&source, &table, &mut faults);
     if !faults.is_empty() {
         return Err(Diagnostics::new(faults));
     }
     Ok(Definition { pipeline: pipeline(name, &table), source })
 }
 
-/// What the table of keys cannot say: keys that need or exclude each other.
-fn relations(source: &Source, table: &Table, faults: &mut Vec<Diagnostic>) {
-    if let Some(features) = table.table("features") {
-        for (name, value) in &features.0 {
-            if let Value::Table(feature) = value {
-                self::feature_keys(source, name, feature, faults);
-            }
-        }
-    }
-    if let Some(publish) = table.table("publish") {
-        if publish.get("every").is_some() && publish.get("every_labels").is_some() {
-            faults.push(source.error(
-                Part::Key,
-                "publish.every_labels",
-                "`every` and `every_labels` exclude each other".into(),
-                "keep one: event time or a count of labels sets the publish points".into(),
-            ));
-        }
-    }
-}
-
-fn feature_keys(source: &Source, name: &str, feature: &Table, faults: &mut Vec<Diagnostic>) {
-    let Some(Value::Text(word)) = feature.get("as") else { return };
-    let Some(form) = form(word) else { return };
-    let path = format!("features.{name}");
-    for key in form.takes.iter().filter(|key| **key != "column") {
-        if feature.get(key).is_none() {
-            let message = format!("`{}` needs `{key}`: `{name}`", form.name);
-            faults.push(source.error(Part::Value, &path, message, FEATURE.usage(key)));
-        }
-    }
-    for (key, _) in &feature.0 {
-        let is_other = key != "as" && !form.takes.contains(&key.as_str());
-        if is_other && FEATURE.key(key).is_some() {
-            let at = format!("{path}.{key}");
-            let message = format!("`{}` takes no `{key}`", form.name);
-            faults.push(source.error(Part::Key, &at, message, takes(form)));
-        }
-    }
-    if let Some(Value::Array(edges)) = feature.get("edges") {
-        let edges: Vec<f64> = edges.iter().filter_map(Value::number).collect();
-        if edges.is_empty() || edges.windows(2).any(|pair| pair[0] >= pair[1]) {
-            let message = "edges do not ascend".to_owned();
-            let remedy = "write each edge once, from the lowest to the highest".to_owned();
-            faults.push(source.error(Part::Value, &format!("{path}.edges"), message, remedy));
-        }
-    }
-}
-
-fn takes(form: &Form) -> String {
-    format!("`{}` takes {}", form.name, crate::diagnostic::list(form.takes.iter().copied()))
+/// Whether a name can stand in paths and registries everywhere.
+fn is_name(name: &str) -> bool {
+    let allowed =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
+    (1..=64).contains(&name.len())
+        && name.bytes().all(allowed)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !name.contains("..")
 }
 
 /// A table of known shape; absent keys give their defaults.

@@ -108,8 +108,9 @@ pub static FEATURE: Section = Section {
                     it row by row",
         },
     ],
+    excludes: &[],
     later: &[],
-    params: Params::None,
+    params: Params::Form,
 };
 
 /// `zone` as a table.
@@ -123,6 +124,7 @@ pub static ZONE_COLUMN: Section = Section {
         example: "\"city_zone\"",
         about: "the question column with the IANA time zone of each row",
     }],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };

@@ -32,7 +32,7 @@ pub fn metrics() -> Vec<Choice> {
     all.map(|metric| Choice { name: metric.name, about: metric.about }).collect()
 }
 
-/// The parameters of a kind in the order of their declaration; none for a kind that is not known.
+/// The parameters of a kind, by name; none for a kind that is not known.
 #[must_use]
 pub fn params(kind: &str) -> Option<Vec<Param>> {
     let kind = LEARNERS.iter().find(|known| known.name == kind)?;

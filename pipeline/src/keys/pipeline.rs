@@ -12,7 +12,7 @@ const QUESTION_EVENT: Key = Key {
 
 /// The top of the file.
 pub static ROOT: Section = Section {
-    title: "the top of the file",
+    title: "the file",
     about: "One pipeline, named after its file: what is corrected, by what it learns, and when a \
             model may serve.",
     keys: &[
@@ -88,6 +88,7 @@ pub static ROOT: Section = Section {
             about: "how questions wait for their labels",
         },
     ],
+    excludes: &[],
     later: &[
         Later {
             name: "query",
@@ -141,6 +142,7 @@ pub static QUESTION: Section = Section {
             about: "the column with the answer that was really served",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -174,6 +176,7 @@ pub static LABEL: Section = Section {
                     expired",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -198,6 +201,7 @@ pub static ELAPSED: Section = Section {
             about: "the end: a time column of the label event",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -239,6 +243,7 @@ pub static LEARNER: Section = Section {
                     answer is given",
         },
     ],
+    excludes: &[],
     later: &[Later {
         name: "intervals",
         remedy: "this build answers with a point, not an interval: remove it, or learn a quantile \
@@ -258,6 +263,7 @@ pub static QUANTILE: Section = Section {
         example: "0.8",
         about: "the probability with which the truth stays below the answer",
     }],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -289,6 +295,7 @@ pub static LIMIT: Section = Section {
             about: "no answer is below this",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -299,6 +306,7 @@ pub static CHALLENGER: Section = Section {
     about: "A learner that learns beside the main one, with the same objective, correction and \
             limit.",
     keys: &[KIND],
+    excludes: &[],
     later: &[],
     params: Params::Learner,
 };
@@ -352,6 +360,7 @@ pub static GATE: Section = Section {
                     multiple of the champion's mean absolute error",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -363,7 +372,7 @@ pub static GUARD: Section = Section {
     keys: &[
         Key {
             name: "metric",
-            shape: Shape::Choice(metrics),
+            shape: Shape::Choice(learner::metrics),
             need: Need::Required,
             example: "\"p95\"",
             about: "the metric",
@@ -390,6 +399,7 @@ pub static GUARD: Section = Section {
             about: "the fewest scored questions before the guard judges",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -443,6 +453,7 @@ pub static PUBLISH: Section = Section {
             about: "every how many versions the artifact is a whole base instead of a delta",
         },
     ],
+    excludes: &[["every", "every_labels"]],
     later: &[],
     params: Params::None,
 };
@@ -468,6 +479,7 @@ pub static JOIN: Section = Section {
             about: "what happens to events behind the watermark",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -506,9 +518,4 @@ fn lateness() -> Vec<Choice> {
         Choice { name: "drop", about: "they are dead letters" },
         Choice { name: "apply", about: "they are taken at their place in merge order" },
     ]
-}
-
-/// The metrics a guard may name.
-fn metrics() -> Vec<Choice> {
-    crate::keys::learner::metrics()
 }

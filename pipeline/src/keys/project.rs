@@ -4,7 +4,7 @@ use super::{Choice, Key, Later, Need, Params, Section, Shape, Within};
 
 /// The top of the file.
 pub static ROOT: Section = Section {
-    title: "the top of the file",
+    title: "the file",
     about: "A project: its analytics events, and the environments in which they live.",
     keys: &[
         Key {
@@ -29,6 +29,7 @@ pub static ROOT: Section = Section {
             about: "where the events live, and where state is kept",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -75,6 +76,7 @@ pub static EVENT: Section = Section {
             about: "how far an event may be ahead of its record's own timestamp",
         },
     ],
+    excludes: &[],
     later: &[],
     params: Params::None,
 };
@@ -101,6 +103,7 @@ pub static ENVIRONMENT: Section = Section {
                     partitions or without) or an object store's address",
         },
     ],
+    excludes: &[],
     later: &[
         Later {
             name: "record",
@@ -125,6 +128,7 @@ pub static STREAM: Section = Section {
     title: "a location",
     about: "A live stream. This build reads Parquet locations alone, which are texts.",
     keys: &[],
+    excludes: &[],
     later: &[
         Later {
             name: "kafka",

@@ -1,6 +1,8 @@
 //! Tests of definitions as their users meet them: files in, objects and messages out.
 
+mod keys;
 mod mistakes;
+mod round_trip;
 mod shipped;
 
 use std::path::Path;

@@ -1,9 +1,11 @@
 //! Rows with their times and origins, and how rows are gathered from several such chunks.
 
+use super::dictionary::{gathered, is_dictionary, is_shared};
 use crate::error::Error;
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{concat, interleave};
-use arrow::datatypes::{DataType, Int32Type, SchemaRef};
+use arrow::datatypes::{Int32Type, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -59,15 +61,17 @@ impl Chunk {
     /// The memory its rows take, in bytes. Dictionaries shared with the chunk before are not counted
     /// again.
     pub(crate) fn memory_bytes(&self, before: Option<&Self>) -> usize {
-        let column_bytes = |(at, column): (usize, &ArrayRef)| match column.as_dictionary_opt::<Int32Type>() {
-            None => column.get_array_memory_size(),
-            Some(own) => {
-                let previous = before.map(|chunk| chunk.rows.column(at).as_dictionary::<Int32Type>());
-                let is_shared = previous.is_some_and(|p| Arc::ptr_eq(p.values(), own.values()));
-                let values = if is_shared { 0 } else { own.values().get_array_memory_size() };
-                own.keys().get_array_memory_size() + values
-            }
-        };
+        let column_bytes =
+            |(at, column): (usize, &ArrayRef)| match column.as_dictionary_opt::<Int32Type>() {
+                None => column.get_array_memory_size(),
+                Some(own) => {
+                    let previous =
+                        before.map(|chunk| chunk.rows.column(at).as_dictionary::<Int32Type>());
+                    let is_shared = previous.is_some_and(|p| Arc::ptr_eq(p.values(), own.values()));
+                    let values = if is_shared { 0 } else { own.values().get_array_memory_size() };
+                    own.keys().get_array_memory_size() + values
+                }
+            };
         let columns: usize = self.rows.columns().iter().enumerate().map(column_bytes).sum();
         columns + self.times.len() * (size_of::<i64>() + size_of::<Origin>())
     }
@@ -81,7 +85,11 @@ fn joined(schema: &SchemaRef, segments: &[Segment], count: usize) -> Result<Reco
     })
 }
 
-fn interleaved(schema: &SchemaRef, segments: &[Segment], count: usize) -> Result<RecordBatch, Error> {
+fn interleaved(
+    schema: &SchemaRef,
+    segments: &[Segment],
+    count: usize,
+) -> Result<RecordBatch, Error> {
     let mut chunks: Vec<&Chunk> = Vec::new();
     let mut numbers: HashMap<*const Chunk, usize> = HashMap::new();
     let mut picks = Vec::with_capacity(count);
@@ -104,6 +112,12 @@ pub(crate) fn picked(
     batch_of(schema, picks.len(), |column| {
         let arrays: Vec<&dyn Array> =
             chunks.iter().map(|chunk| chunk.rows.column(column).as_ref()).collect();
+        if is_dictionary(schema.field(column).data_type()) {
+            let arrays: Vec<_> = arrays.iter().map(|array| array.as_dictionary()).collect();
+            if !is_shared(&arrays) {
+                return gathered(&arrays, picks);
+            }
+        }
         interleave(&arrays, picks)
     })
 }
@@ -112,70 +126,20 @@ pub(crate) fn picked(
 pub(crate) fn batch_of(
     schema: &SchemaRef,
     count: usize,
-    column: impl FnMut(usize) -> Result<ArrayRef, arrow::error::ArrowError>,
+    column: impl FnMut(usize) -> Result<ArrayRef, ArrowError>,
 ) -> Result<RecordBatch, Error> {
     let columns = (0..schema.fields().len()).map(column).collect::<Result<Vec<_>, _>>();
     let options = RecordBatchOptions::new().with_row_count(Some(count));
     columns
-        .and_then(|columns| RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options))
-        .map_err(|error| Error::invalid("cannot put rows together").caused_by(error).with_hint(
-            "a batch of texts must stay below 2 GiB: read with fewer rows to a batch",
-        ))
+        .and_then(|columns| {
+            RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        })
+        .map_err(cannot_gather)
 }
 
-/// Gives the chunks one dictionary per column, so that rows of theirs can be gathered by their keys.
-pub(crate) fn share_dictionaries(chunks: &mut [Chunk]) {
-    let Some(first) = chunks.first() else { return };
-    let schema = first.rows.schema();
-    for (column, field) in schema.fields().iter().enumerate() {
-        if matches!(field.data_type(), DataType::Dictionary(key, value)
-            if **key == DataType::Int32 && **value == DataType::Utf8)
-        {
-            share_dictionary(chunks, column);
-        }
-    }
-}
-
-fn share_dictionary(chunks: &mut [Chunk], column: usize) {
-    let dictionary_of = |chunk: &Chunk| chunk.rows.column(column).as_dictionary::<Int32Type>().clone();
-    let first = Arc::clone(dictionary_of(&chunks[0]).values());
-    if chunks.iter().all(|chunk| Arc::ptr_eq(dictionary_of(chunk).values(), &first)) {
-        return;
-    }
-    let mut codes: HashMap<String, i32> = HashMap::new();
-    let mut shared = arrow::array::StringBuilder::new();
-    let mut renumbered: Vec<Int32Array> = Vec::with_capacity(chunks.len());
-    let mut last: Option<(ArrayRef, Vec<i32>)> = None;
-    for chunk in chunks.iter() {
-        let own = dictionary_of(chunk);
-        if last.as_ref().is_none_or(|(values, _)| !Arc::ptr_eq(values, own.values())) {
-            let texts = own.values().as_string::<i32>();
-            let code = |text: Option<&str>| {
-                let text = text.unwrap_or_default();
-                codes.get(text).copied().unwrap_or_else(|| {
-                    let code = codes.len() as i32;
-                    codes.insert(text.to_string(), code);
-                    shared.append_value(text);
-                    code
-                })
-            };
-            let numbers = texts.iter().map(code).collect();
-            last = Some((Arc::clone(own.values()), numbers));
-        }
-        let numbers = last.as_ref().map_or(&[][..], |(_, numbers)| numbers);
-        // Keys of null rows may be anything.
-        let renumber = |key: i32| numbers.get(key as usize).copied().unwrap_or(0);
-        renumbered.push(own.keys().unary(renumber));
-    }
-    let shared: ArrayRef = Arc::new(shared.finish());
-    for (chunk, keys) in chunks.iter_mut().zip(renumbered) {
-        let mut columns = chunk.rows.columns().to_vec();
-        if let Ok(array) = arrow::array::DictionaryArray::try_new(keys, Arc::clone(&shared)) {
-            columns[column] = Arc::new(array);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(chunk.times.len()));
-        if let Ok(rows) = RecordBatch::try_new_with_options(chunk.rows.schema(), columns, &options) {
-            chunk.rows = rows;
-        }
-    }
+/// The error for rows that Arrow refuses to put together.
+pub(crate) fn cannot_gather(error: ArrowError) -> Error {
+    Error::invalid("cannot put rows together")
+        .caused_by(error)
+        .with_hint("a batch of texts must stay below 2 GiB: read with fewer rows to a batch")
 }

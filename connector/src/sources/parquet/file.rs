@@ -12,7 +12,9 @@ use parquet::DecodeResult;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder,
+};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -183,11 +185,12 @@ impl DataFile {
 pub(crate) fn damaged(doing: &str, subject: &str, error: ParquetError) -> Error {
     let text = error.to_string();
     if let ParquetError::NYI(_) = error {
-        return Error::invalid(format!("{doing}: `{subject}`"))
-            .caused_by(error)
-            .with_hint("the file uses a part of Parquet that is not supported: write it another way");
+        return Error::invalid(format!("{doing}: `{subject}`")).caused_by(error).with_hint(
+            "the file uses a part of Parquet that is not supported: write it another way",
+        );
     }
-    if text.contains("Disabled feature at compile time") || text.contains("feature must be enabled") {
+    if text.contains("Disabled feature at compile time") || text.contains("feature must be enabled")
+    {
         return Error::invalid(format!("{doing}: `{subject}`"))
             .caused_by(error)
             .with_hint("write the file with the compression `zstd`, `snappy` or `lz4`");

@@ -75,7 +75,8 @@ impl<'a> GroupReader<'a> {
             builder = builder
                 .with_row_selection(RowSelection::from_consecutive_ranges(rows, part.row_count));
         }
-        let decoder = builder.build().map_err(|e| damaged("cannot read the row group", &label, e))?;
+        let decoder =
+            builder.build().map_err(|e| damaged("cannot read the row group", &label, e))?;
         Ok(Self {
             context,
             file: part.file,
@@ -141,7 +142,8 @@ impl<'a> GroupReader<'a> {
                 return Ok(Some(Chunk { times, origins, rows }));
             }
             let mask: Vec<bool> = times.iter().map(is_wanted).collect();
-            let origins: Vec<Origin> = (0..times.len()).filter(|row| mask[*row]).map(origin).collect();
+            let origins: Vec<Origin> =
+                (0..times.len()).filter(|row| mask[*row]).map(origin).collect();
             times.retain(is_wanted);
             if !times.is_empty() {
                 let rows = filter_record_batch(&rows, &BooleanArray::from(mask))

@@ -172,7 +172,7 @@ impl<'a> Merge<'a> {
                         return self.sort_on_disk(group, reader, buffer);
                     }
                 }
-                self.frontier.add(Run::Sorted(buffer.into_run(self.context.batch_rows)))
+                self.frontier.add(Run::Sorted(buffer.into_run(self.context.batch_rows)?))
             }
         }
     }

@@ -69,7 +69,11 @@ impl Projection {
     }
 
     /// What `file` contributes.
-    pub(crate) fn of_file(&self, columns: &Columns, file: &DataFile) -> Result<FileProjection, Error> {
+    pub(crate) fn of_file(
+        &self,
+        columns: &Columns,
+        file: &DataFile,
+    ) -> Result<FileProjection, Error> {
         let mut roots: Vec<usize> =
             self.schema.fields().iter().filter_map(|f| root(file, f.name())).collect();
         let time_root = self.time.as_ref().and_then(|time| root(file, &time.name));
@@ -79,7 +83,10 @@ impl Projection {
         let decoded = self.decoded(file, &roots, time_root);
         let source = |name: &str, data_type: &DataType| {
             let own = root(file, name).and_then(|root| roots.binary_search(&root).ok());
-            own.map_or_else(|| constant(file, columns, name, data_type), |at| Ok(Source::Decoded(at)))
+            own.map_or_else(
+                || constant(file, columns, name, data_type),
+                |at| Ok(Source::Decoded(at)),
+            )
         };
         let mut sources = Vec::with_capacity(self.schema.fields().len());
         for field in self.schema.fields() {
@@ -99,7 +106,13 @@ impl Projection {
                 }
             }
         };
-        Ok(FileProjection { schema: Arc::clone(&self.schema), decoded, roots, columns: sources, time })
+        Ok(FileProjection {
+            schema: Arc::clone(&self.schema),
+            decoded,
+            roots,
+            columns: sources,
+            time,
+        })
     }
 
     /// The file's schema with its texts in the types in which they are handed out.
@@ -116,7 +129,10 @@ impl Projection {
             };
             Arc::new(field.as_ref().clone().with_data_type(wanted))
         });
-        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), file.schema.metadata().clone()))
+        Arc::new(Schema::new_with_metadata(
+            fields.collect::<Vec<_>>(),
+            file.schema.metadata().clone(),
+        ))
     }
 }
 
@@ -193,7 +209,11 @@ impl Source {
     }
 }
 
-fn schema_of(columns: &Columns, names: &[String], dictionary: &[String]) -> Result<SchemaRef, Error> {
+fn schema_of(
+    columns: &Columns,
+    names: &[String],
+    dictionary: &[String],
+) -> Result<SchemaRef, Error> {
     let mut fields = Vec::with_capacity(names.len());
     for name in names {
         let column = columns.find(name)?;
@@ -230,12 +250,15 @@ fn constant(
     };
     let own = &columns.find(name)?.data_type;
     let one: ArrayRef = match (own, value) {
-        (DataType::Int64, Some(value)) => Arc::new(Int64Array::from(vec![value.parse::<i64>().ok()])),
+        (DataType::Int64, Some(value)) => {
+            Arc::new(Int64Array::from(vec![value.parse::<i64>().ok()]))
+        }
         (_, Some(value)) => Arc::new(StringArray::from(vec![value.as_str()])),
         (_, None) => new_null_array(own, 1),
     };
     let one = cast(&one, data_type).map_err(|error| {
-        Error::invalid(format!("the folders' value does not fit the column: `{name}`")).caused_by(error)
+        Error::invalid(format!("the folders' value does not fit the column: `{name}`"))
+            .caused_by(error)
     })?;
     Ok(Source::Constant(one))
 }

@@ -136,10 +136,9 @@ impl Reader {
                 let _ = sender.send(Err(error));
             }
         };
-        let thread = std::thread::Builder::new()
-            .name("trueup-parquet".into())
-            .spawn(run)
-            .map_err(|error| Error::new(ErrorKind::Retry, "cannot start a thread").caused_by(error))?;
+        let thread = std::thread::Builder::new().name("trueup-parquet".into()).spawn(run).map_err(
+            |error| Error::new(ErrorKind::Retry, "cannot start a thread").caused_by(error),
+        )?;
         let (batches, thread, stop) = (Some(batches), Some(thread), Some(stop));
         Ok(Self { batches, thread, stop, schema, progress, data })
     }
@@ -199,7 +198,8 @@ fn read(context: &Context, sender: &SyncSender<Result<EventBatch, Error>>) -> Re
     let send = |batch| sender.send(Ok(batch)).map_err(|_| stopped());
     let time_only = context.projection.time_only();
     let of_file = |file| time_only.of_file(&context.data.columns, file);
-    let times: Vec<FileProjection> = context.data.files.iter().map(of_file).collect::<Result<_, _>>()?;
+    let times: Vec<FileProjection> =
+        context.data.files.iter().map(of_file).collect::<Result<_, _>>()?;
     let mut dead: Vec<DeadLetter> = Vec::new();
     let scanned = scan(context, &times, &mut |letter| {
         dead.push(letter);

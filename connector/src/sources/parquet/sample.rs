@@ -11,7 +11,11 @@ use parquet::DecodeResult;
 use parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
 
 /// The first `rows` rows, fewer if there are no more.
-pub(crate) fn sample(data: &Data, projection: &Projection, rows: usize) -> Result<RecordBatch, Error> {
+pub(crate) fn sample(
+    data: &Data,
+    projection: &Projection,
+    rows: usize,
+) -> Result<RecordBatch, Error> {
     let io = Io::new()?;
     let mut batches = Vec::new();
     let mut wanted = rows;

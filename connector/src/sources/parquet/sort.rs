@@ -2,7 +2,8 @@
 //!
 //! Rows of equal time keep the order of the files, but nobody may rely on it.
 
-use super::chunk::{Chunk, picked, share_dictionaries};
+use super::chunk::{Chunk, cannot_gather, picked};
+use super::dictionary::share;
 use super::merge::{Frontier, Run};
 use super::spill::{SpillWriter, SpilledRun};
 use crate::error::Error;
@@ -43,15 +44,15 @@ impl SortBuffer {
     }
 
     /// The rows in order.
-    pub(crate) fn into_run(mut self, batch_rows: usize) -> SortedRun {
-        share_dictionaries(&mut self.chunks);
+    pub(crate) fn into_run(mut self, batch_rows: usize) -> Result<SortedRun, Error> {
+        share(&mut self.chunks).map_err(cannot_gather)?;
         let mut order = Vec::with_capacity(self.chunks.iter().map(|c| c.times.len()).sum());
         for (number, chunk) in self.chunks.iter().enumerate() {
             let place = |(row, time): (usize, &i64)| (*time, number as u32, row as u32);
             order.extend(chunk.times.iter().enumerate().map(place));
         }
         order.sort_unstable();
-        SortedRun { chunks: self.chunks, order, at: 0, batch_rows, bytes: self.bytes }
+        Ok(SortedRun { chunks: self.chunks, order, at: 0, batch_rows, bytes: self.bytes })
     }
 }
 
@@ -109,7 +110,7 @@ impl ExternalSort {
     }
 
     fn spill(&mut self) -> Result<(), Error> {
-        let mut run = std::mem::take(&mut self.buffer).into_run(SPILL_ROWS);
+        let mut run = std::mem::take(&mut self.buffer).into_run(SPILL_ROWS)?;
         let mut writer = SpillWriter::create(&self.folder, &self.schema)?;
         while let Some(chunk) = run.next()? {
             writer.write(chunk)?;

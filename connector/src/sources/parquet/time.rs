@@ -7,9 +7,9 @@ use crate::error::Error;
 use crate::request::{EpochUnit, TimeColumn};
 use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -79,7 +79,9 @@ impl TimeReader {
                         "the time column holds integers of unknown unit in `{label}`: `{}`",
                         wanted.name
                     ))
-                    .with_hint("write `epoch = \"s\"`, or `ms`, `us`, `ns`: their unit since 1970"));
+                    .with_hint(
+                        "write `epoch = \"s\"`, or `ms`, `us`, `ns`: their unit since 1970",
+                    ));
                 }
             },
             other => {
@@ -217,7 +219,8 @@ impl TimeReader {
     }
 }
 
-const ZONE_HINT: &str = "write `zone = \"UTC\"`, or the zone it is in, such as `zone = \"America/New_York\"`";
+const ZONE_HINT: &str =
+    "write `zone = \"UTC\"`, or the zone it is in, such as `zone = \"America/New_York\"`";
 
 fn of_unit(unit: &TimeUnit) -> Unit {
     match unit {
@@ -303,7 +306,8 @@ impl LocalZone {
     fn stretch_around(&self, instant: Timestamp) -> (i64, i64, i64) {
         let seconds = |offset: Offset| i64::from(offset.seconds()) * 1_000_000;
         let offset = seconds(self.zone.to_offset(instant));
-        let just_after = instant.checked_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(instant);
+        let just_after =
+            instant.checked_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(instant);
         let from = self.zone.preceding(just_after).next().map_or(i64::MIN, |change| {
             let moment = change.timestamp();
             let before = moment.checked_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(moment);

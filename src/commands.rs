@@ -1,0 +1,7 @@
+//! The commands, one file each.
+
+pub(crate) mod backtest;
+pub(crate) mod check;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod schema;

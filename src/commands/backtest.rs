@@ -1,0 +1,104 @@
+//! `trueup backtest`: replay recorded events, and report what serving would have seen.
+
+use crate::failure::Failure;
+use crate::progress;
+use crate::setup::Setup;
+use crate::words;
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use trueup_backtest::table::{Colour, Style};
+use trueup_backtest::{Options, Output, page, replay, table};
+use crate::words::parse_time;
+
+/// Replay recorded events through pipelines, and report what serving would have seen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backtest {
+    /// The pipelines, compared side by side; the first is the baseline.
+    #[arg(required = true, value_name = "PIPELINE")]
+    names: Vec<String>,
+
+    /// The environment of `trueup.toml`; by default its `default_environment`.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    json: bool,
+
+    /// Write every question of the first pipeline with its answers and outcome, as Parquet.
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
+
+    /// Write a page with plots.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Write every dead letter of the first pipeline, as lines of JSON.
+    #[arg(long, value_name = "FILE")]
+    dead_letters: Option<PathBuf>,
+
+    /// Only events at or after this: `2013-06-01` or `2013-06-01T12:00:00Z`.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+
+    /// Stop before this; nothing at or after it is seen.
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+
+    /// Change a key of the pipelines for this run, such as `learner.rate=0.1`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// How many pipelines learn at the same time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
+
+    /// How many rows are read at a time; no result depends on it.
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..))]
+    batch_rows: u32,
+}
+
+impl Backtest {
+    pub(crate) fn run(&self, project: &Path) -> Result<ExitCode, Failure> {
+        let setup = Setup::load(project, self.env.as_deref())?;
+        let mut jobs = Vec::new();
+        for name in &self.names {
+            jobs.push(setup.job(name, &self.set)?);
+        }
+        let options = Options {
+            threads: usize::from(self.threads),
+            batch_rows: self.batch_rows as usize,
+            from: time("--from", self.from.as_deref())?,
+            to: time("--to", self.to.as_deref())?,
+            page: self.report.is_some() || self.json,
+        };
+        let output = Output {
+            predictions: self.predictions.clone(),
+            dead_letters: self.dead_letters.clone(),
+        };
+        let report = progress::with_bar(|progress| replay(&jobs, &options, &output, progress))?;
+        if self.json {
+            words::json(&report);
+        } else {
+            let colour = if words::may_colour() { Colour::Ansi } else { Colour::Plain };
+            words::out(&table::text(&report, Style { colour, width: words::width_columns() }));
+        }
+        if let Some(path) = &self.report {
+            std::fs::write(path, page::html(&report))
+                .with_context(|| format!("cannot write the page: `{}`", path.display()))?;
+        }
+        for path in [&self.report, &self.predictions, &self.dead_letters].into_iter().flatten() {
+            words::say(&format!("wrote {}", path.display()));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn time(flag: &str, text: Option<&str>) -> Result<Option<trueup_event::EventTime>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    parse_time(text).map(Some).ok_or_else(|| {
+        let hint = "write `2013-06-01`, `2013-06-01T12:00:00Z` or `2013-06-01T12:00:00-04:00`";
+        Failure::Usage(format!("not a time: `{flag} {text}`"), Some(hint.to_owned()))
+    })
+}
