@@ -25,6 +25,8 @@ const SEGMENTS_SHOWN: usize = 24;
 const LAYOUT_AFTER: usize = 1_000;
 /// Bins of the residuals.
 const BINS: usize = 96;
+/// The longest delay told apart from longer ones: ten years.
+const DELAY_MAX_SECONDS: u64 = 10 * 366 * 86_400;
 /// Drift alarms kept; more are only counted by the detector.
 const DRIFTS_MAX: usize = 200;
 
@@ -78,7 +80,8 @@ impl Tally {
             segments: Vec::new(),
             layout_sample: Vec::new(),
             residuals: Residuals::default(),
-            delays: Histogram::new(3).expect("three digits are within the histogram's range"),
+            delays: Histogram::new_with_max(DELAY_MAX_SECONDS, 3)
+                .expect("three digits are within the histogram's range"),
             dead: BTreeMap::new(),
             gate: GateReport {
                 candidates: 0,

@@ -6,10 +6,14 @@
 //! finite, not changed too much since the last, guardrails not worse. Proving every snapshot anew
 //! would serve a model weeks old.
 //!
+//! A guardrail fails when its metric is worse than the rival's by more than its margin even within two
+//! standard errors of both: point estimates of a tail in a segment of one airport would refuse every
+//! seventh refresh by chance, and so serve the primary estimate.
+//!
 //! What is scored is the answer that was given when the question was asked, never a later one.
 
 use crate::confidence::{self, AsymptoticConfidence};
-use crate::metrics::{self, ErrorSketch};
+use crate::metrics::{self, Better, ErrorSketch};
 use crate::spec::GateSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +27,9 @@ const SKETCH_MAX: u32 = 4_096;
 const SEGMENTS_MAX: usize = 1_024;
 /// Answers compared before a change is judged.
 const CHANGES_MIN: u64 = 20;
+
+/// A guarded metric must be worse by more than chance explains: so many standard errors of both.
+const GUARD_ERRORS: f64 = 2.0;
 
 /// What the gate says of a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -374,11 +381,10 @@ impl Gate {
                     rivals.push((Rival::Champion, &sketches.served));
                 }
                 for (rival, sketch) in rivals {
-                    let own = (kind.sketched)(&sketches.lineages[lineage]);
-                    let worse_by = match (own, (kind.sketched)(sketch)) {
-                        (Some(own), Some(rival)) => kind.better.worse_by(own, rival),
-                        (None, _) | (_, None) => continue,
-                    };
+                    let bounds = |sketch| (kind.bounds)(sketch, GUARD_ERRORS);
+                    let own = bounds(&sketches.lineages[lineage]);
+                    let Some((own, rival_bounds)) = own.zip(bounds(sketch)) else { continue };
+                    let worse_by = worse_by_at_least(kind.better, own, rival_bounds);
                     if worse_by > guard.worse_by {
                         let segment = guard.per.is_some().then_some(segment);
                         let metric = guard.metric.clone();
@@ -412,6 +418,18 @@ impl Gate {
             words.extend([digest as u64, (digest >> 64) as u64]);
         }
         hash::of_bytes(bytemuck::cast_slice(&words))
+    }
+}
+
+/// By how much `own` is worse than `rival` even when both are off in the candidate's favour.
+fn worse_by_at_least(better: Better, own: [f64; 2], rival: [f64; 2]) -> f64 {
+    match better {
+        Better::Lower => own[0] - rival[1],
+        Better::Higher => rival[0] - own[1],
+        Better::CloserToZero => {
+            let nearest = own[0].max(-own[1]).max(0.0);
+            nearest - rival[0].abs().max(rival[1].abs())
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod features;
 pub mod gate;
 pub mod join;
 pub mod learners;
+pub mod linfa_traits;
 pub mod loss;
 pub mod metrics;
 mod served;

@@ -68,6 +68,8 @@ pub struct MetricKind {
     pub value: fn(&Errors) -> Option<f64>,
     /// Its value from the small sketch kept per segment; `None` when that is empty.
     pub sketched: fn(&ErrorSketch) -> Option<f64>,
+    /// How far off that value may be by chance: lower and upper bound at so many standard errors.
+    pub bounds: fn(&ErrorSketch, f64) -> Option<[f64; 2]>,
 }
 
 const fn unit(
@@ -75,8 +77,9 @@ const fn unit(
     about: &'static str,
     value: fn(&Errors) -> Option<f64>,
     sketched: fn(&ErrorSketch) -> Option<f64>,
+    bounds: fn(&ErrorSketch, f64) -> Option<[f64; 2]>,
 ) -> MetricKind {
-    MetricKind { name, about, scale: Scale::Unit, better: Better::Lower, value, sketched }
+    MetricKind { name, about, scale: Scale::Unit, better: Better::Lower, value, sketched, bounds }
 }
 
 const fn within(
@@ -84,31 +87,111 @@ const fn within(
     about: &'static str,
     value: fn(&Errors) -> Option<f64>,
     sketched: fn(&ErrorSketch) -> Option<f64>,
+    bounds: fn(&ErrorSketch, f64) -> Option<[f64; 2]>,
 ) -> MetricKind {
-    MetricKind { name, about, scale: Scale::Share, better: Better::Higher, value, sketched }
+    let (scale, better) = (Scale::Share, Better::Higher);
+    MetricKind { name, about, scale, better, value, sketched, bounds }
 }
 
 const BIAS: MetricKind = MetricKind {
     better: Better::CloserToZero,
-    ..unit("bias", "mean of actual - estimate", Errors::bias, ErrorSketch::bias)
+    ..unit(
+        "bias",
+        "mean of actual - estimate",
+        Errors::bias,
+        ErrorSketch::bias,
+        ErrorSketch::bias_bounds,
+    )
 };
 
 /// Every metric, in the order of reports.
 pub const METRICS: &[&MetricKind] = &[
-    &unit("mae", "mean absolute error", Errors::mae, ErrorSketch::mae),
+    &unit("mae", "mean absolute error", Errors::mae, ErrorSketch::mae, ErrorSketch::mae_bounds),
     &BIAS,
-    &unit("rmse", "root of the mean squared error", Errors::rmse, ErrorSketch::rmse),
-    &unit("p50", "median absolute error", |e| e.quantile(0.5), |s| s.quantile(0.5)),
-    &unit("p90", "absolute error of 9 in 10", |e| e.quantile(0.9), |s| s.quantile(0.9)),
-    &unit("p95", "absolute error of 19 in 20", |e| e.quantile(0.95), |s| s.quantile(0.95)),
-    &unit("p99", "absolute error of 99 in 100", |e| e.quantile(0.99), |s| s.quantile(0.99)),
-    &within("within_1", "share within 1 unit", |e| e.share_within(1.0), |s| s.share_within(1.0)),
-    &within("within_2", "share within 2 units", |e| e.share_within(2.0), |s| s.share_within(2.0)),
-    &within("within_5", "share within 5 units", |e| e.share_within(5.0), |s| s.share_within(5.0)),
-    &within("within_10", "share within 10", |e| e.share_within(10.0), |s| s.share_within(10.0)),
-    &within("within_15", "share within 15", |e| e.share_within(15.0), |s| s.share_within(15.0)),
-    &within("within_30", "share within 30", |e| e.share_within(30.0), |s| s.share_within(30.0)),
-    &within("within_60", "share within 60", |e| e.share_within(60.0), |s| s.share_within(60.0)),
+    &unit(
+        "rmse",
+        "root of the mean squared error",
+        Errors::rmse,
+        ErrorSketch::rmse,
+        ErrorSketch::rmse_bounds,
+    ),
+    &unit(
+        "p50",
+        "median absolute error",
+        |e| e.quantile(0.5),
+        |s| s.quantile(0.5),
+        |s, z| s.quantile_bounds(0.5, z),
+    ),
+    &unit(
+        "p90",
+        "absolute error of 9 in 10",
+        |e| e.quantile(0.9),
+        |s| s.quantile(0.9),
+        |s, z| s.quantile_bounds(0.9, z),
+    ),
+    &unit(
+        "p95",
+        "absolute error of 19 in 20",
+        |e| e.quantile(0.95),
+        |s| s.quantile(0.95),
+        |s, z| s.quantile_bounds(0.95, z),
+    ),
+    &unit(
+        "p99",
+        "absolute error of 99 in 100",
+        |e| e.quantile(0.99),
+        |s| s.quantile(0.99),
+        |s, z| s.quantile_bounds(0.99, z),
+    ),
+    &within(
+        "within_1",
+        "share within 1 unit",
+        |e| e.share_within(1.0),
+        |s| s.share_within(1.0),
+        |s, z| s.share_bounds(1.0, z),
+    ),
+    &within(
+        "within_2",
+        "share within 2 units",
+        |e| e.share_within(2.0),
+        |s| s.share_within(2.0),
+        |s, z| s.share_bounds(2.0, z),
+    ),
+    &within(
+        "within_5",
+        "share within 5 units",
+        |e| e.share_within(5.0),
+        |s| s.share_within(5.0),
+        |s, z| s.share_bounds(5.0, z),
+    ),
+    &within(
+        "within_10",
+        "share within 10",
+        |e| e.share_within(10.0),
+        |s| s.share_within(10.0),
+        |s, z| s.share_bounds(10.0, z),
+    ),
+    &within(
+        "within_15",
+        "share within 15",
+        |e| e.share_within(15.0),
+        |s| s.share_within(15.0),
+        |s, z| s.share_bounds(15.0, z),
+    ),
+    &within(
+        "within_30",
+        "share within 30",
+        |e| e.share_within(30.0),
+        |s| s.share_within(30.0),
+        |s, z| s.share_bounds(30.0, z),
+    ),
+    &within(
+        "within_60",
+        "share within 60",
+        |e| e.share_within(60.0),
+        |s| s.share_within(60.0),
+        |s, z| s.share_bounds(60.0, z),
+    ),
 ];
 
 /// The metric of that name.

@@ -6,6 +6,8 @@
 mod columns;
 mod learners;
 
+pub(crate) use columns::ColumnKind;
+
 use crate::definition::{Definition, LabelSource, RealtimeMlPipeline};
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::project::{Event, Project};

@@ -10,6 +10,7 @@
 pub mod check;
 pub mod definition;
 pub mod diagnostic;
+pub mod infer;
 pub mod keys;
 pub mod project;
 pub mod reference;

@@ -246,6 +246,6 @@ mod tests {
         assert!((4.0..6.0).contains(&before) && after > before + 4.0, "{before} {after}");
         assert!(orders.windows(2).all(|pair| pair[0].asked_at <= pair[1].asked_at));
         let sum: f64 = orders.iter().map(|order| order.actual_minutes * 10.0).sum();
-        assert_eq!((orders.len(), sum.round() as i64), (5000, 0));
+        assert_eq!((orders.len(), sum.round() as i64), (5000, 1_215_544));
     }
 }

@@ -18,7 +18,7 @@ fn jumping_stream() -> Vec<f64> {
     let next = |i: usize| {
         word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let uniform = (word >> 11) as f64 / (1_u64 << 53) as f64;
-        uniform + if i / 1500 % 2 == 0 { 0.0 } else { 0.3 }
+        uniform + if (i / 1500).is_multiple_of(2) { 0.0 } else { 0.3 }
     };
     (0..6000).map(next).collect()
 }

@@ -34,9 +34,6 @@ pub struct RefusedRow {
     pub detail: Cow<'static, str>,
 }
 
-/// What a row's category is: nothing, something, or refused.
-type Found<'a> = Result<Canonical<'a>, Refusal>;
-
 impl FeatureSet {
     /// Computes the features of a batch.
     ///
@@ -72,25 +69,23 @@ impl FeatureSet {
     pub fn category_text(&self, batch: &RecordBatch, row: usize, index: usize) -> String {
         let category = &self.categories[index];
         let mut text = Canonical::Missing.to_string();
-        let mut write = |found: Found<'_>| {
-            if let Ok(canonical) = found {
-                text = canonical.to_string();
-            }
-        };
+        let mut write = |canonical: Canonical<'_>| text = canonical.to_string();
         let batch = batch.slice(row, 1);
         // A batch that cannot serve was refused by `bind`; there is nothing to show.
         let _ = match &category.source {
             CategorySource::Column { column } => batch.column_by_name(column).and_then(|array| {
                 if !matches!(array.data_type(), DataType::Dictionary(..)) {
-                    return column::categories(array, |canonical| write(Ok(canonical)));
+                    return column::categories(array, write);
                 }
                 let indirect = Indirect::of(array);
                 let value = indirect.values.slice(indirect.place(0)?, 1);
-                column::categories(&value, |canonical| write(Ok(canonical)))
+                column::categories(&value, &mut write)
             }),
             CategorySource::Clock { .. }
             | CategorySource::Geohash { .. }
-            | CategorySource::Bucket { .. } => self.derived(&batch, category, write).ok(),
+            | CategorySource::Bucket { .. } => {
+                self.derived(&batch, category, &mut Vec::new(), write).ok()
+            }
         };
         text
     }
@@ -107,78 +102,82 @@ impl FeatureSet {
             return hashes(array).ok_or_else(|| source.wrong(column, array, Expected::Category));
         }
         let mut hashes = Vec::with_capacity(batch.num_rows());
-        self.derived(batch, category, |found| {
-            let hash = found.map(|canonical| canonical.hash()).unwrap_or_else(|refusal| {
-                refused.push(at_row(hashes.len(), refusal));
-                MISSING
-            });
-            hashes.push(hash);
+        // Neighbours in time share their hour: the last hash is often the next.
+        let mut last = (Canonical::Missing, MISSING);
+        self.derived(batch, category, refused, |canonical| {
+            if canonical != last.0 {
+                last = (canonical, canonical.hash());
+            }
+            hashes.push(last.1);
         })?;
         Ok(hashes)
     }
 
-    /// Gives each row's derived category to `each`, in order.
+    /// Gives each row's derived category to `each`, in order: missing where refused.
     fn derived(
         &self,
         batch: &RecordBatch,
         category: &Category,
-        mut each: impl FnMut(Found<'_>),
+        refused: &mut Vec<RefusedRow>,
+        mut each: impl FnMut(Canonical<'static>),
     ) -> Result<(), BindError> {
         let source = Source { batch, feature: &category.name };
-        let missing = Ok(Canonical::Missing);
+        let mut each = |row: usize, found: Result<Canonical<'static>, Refusal>| {
+            each(found.unwrap_or_else(|refusal| {
+                refused.push(refusal.at(row));
+                Canonical::Missing
+            }));
+        };
         match &category.source {
             CategorySource::Column { .. } => unreachable!("a plain column is not derived"),
             CategorySource::Bucket { column, edges } => {
-                for value in source.optional_numbers(column)? {
-                    each(value.map_or(missing.clone(), |value| {
-                        finite(column, value).map(|value| bucket(edges, value))
-                    }));
+                for (row, value) in source.optional_numbers(column)?.into_iter().enumerate() {
+                    let bucket = |value| finite(column, value).map(|value| bucket(edges, value));
+                    each(row, value.map_or(Ok(Canonical::Missing), bucket));
                 }
             }
             CategorySource::Geohash { latitude, longitude, precision } => {
-                let (north, east) =
-                    (source.optional_numbers(latitude)?, source.optional_numbers(longitude)?);
-                for (north, east) in north.into_iter().zip(east) {
-                    each(place((latitude, north), (longitude, east), *precision));
+                let north = source.optional_numbers(latitude)?;
+                let east = source.optional_numbers(longitude)?;
+                for (row, (north, east)) in north.into_iter().zip(east).enumerate() {
+                    each(row, place((latitude, north), (longitude, east), *precision));
                 }
             }
             CategorySource::Clock { part, time, zone } => {
-                let moments = self.moments(source, time)?;
-                match zone {
-                    ZoneSource::Named(zone) => {
-                        let mut clock = ZoneClock::new(zone.clone());
-                        for moment in moments {
-                            each(on_clock(*part, moment, Ok(Some(&mut clock))));
-                        }
-                    }
-                    ZoneSource::Column(column) => {
-                        let mut zones = ZoneColumn::new(source, column)?;
-                        for (row, moment) in moments.into_iter().enumerate() {
-                            each(on_clock(*part, moment, zones.clock(row)));
-                        }
-                    }
+                let mut unreadable = Vec::new();
+                let moments = self.moments(source, time, &mut unreadable)?;
+                let mut zones = Zones::new(source, zone)?;
+                for (row, moment) in moments.into_iter().enumerate() {
+                    let found = moment.map(|moment| on_clock(*part, moment, zones.clock(row)));
+                    each(row, found.unwrap_or(Ok(Canonical::Missing)));
                 }
+                refused.append(&mut unreadable);
             }
         }
         Ok(())
     }
 
+    /// The moments of a column, `None` where null or refused.
     fn moments(
         &self,
         source: Source<'_>,
         column: &str,
-    ) -> Result<Vec<Option<Result<Moment, Refusal>>>, BindError> {
+        refused: &mut Vec<RefusedRow>,
+    ) -> Result<Vec<Option<Moment>>, BindError> {
         let array = source.column(column)?;
         let wrong = || source.wrong(column, array, Expected::Time);
         let is_naive = matches!(array.data_type(), DataType::Timestamp(_, None));
         if is_naive && self.naive == NaiveTime::Refused {
             return Err(wrong());
         }
-        if let Some(texts) = Texts::of(array) {
-            let parse = |text| self.parse_time(column, text);
-            return Ok((0..array.len()).map(|row| texts.get(row).map(parse)).collect());
-        }
-        column::moments(array, column).ok_or_else(wrong)
+        let Some(texts) = Texts::of(array) else {
+            return column::moments(array, column, refused).ok_or_else(wrong);
+        };
+        let parse = |row| {
+            let parsed = self.parse_time(column, texts.get(row)?);
+            parsed.map_err(|refusal| refused.push(refusal.at(row))).ok()
+        };
+        Ok((0..array.len()).map(parse).collect())
     }
 }
 
@@ -216,7 +215,7 @@ impl<'a> Source<'a> {
         let values = self.optional_numbers(column)?.into_iter().enumerate();
         let checked = values.map(|(row, value)| {
             value.map_or(Ok(f64::NAN), |value| finite(column, value)).unwrap_or_else(|refusal| {
-                refused.push(at_row(row, refusal));
+                refused.push(refusal.at(row));
                 f64::NAN
             })
         });
@@ -224,25 +223,39 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A column of zone names, with a clock for each distinct one.
+/// Where the rows of a batch are local, with a clock for each distinct zone.
 #[derive(Debug)]
-struct ZoneColumn<'a> {
-    column: &'a str,
-    names: Texts<'a>,
-    clocks: BTreeMap<&'a str, Result<ZoneClock, Refusal>>,
+enum Zones<'a> {
+    Named(ZoneClock),
+    Column {
+        column: &'a str,
+        names: Texts<'a>,
+        clocks: BTreeMap<&'a str, Result<ZoneClock, Refusal>>,
+    },
 }
 
-impl<'a> ZoneColumn<'a> {
-    fn new(source: Source<'a>, column: &'a str) -> Result<Self, BindError> {
-        let array = source.column(column)?;
-        let names = Texts::of(array).ok_or_else(|| source.wrong(column, array, Expected::Text))?;
-        Ok(Self { column, names, clocks: BTreeMap::new() })
+impl<'a> Zones<'a> {
+    fn new(source: Source<'a>, zone: &'a ZoneSource) -> Result<Self, BindError> {
+        match zone {
+            ZoneSource::Named(zone) => Ok(Self::Named(ZoneClock::new(zone.clone()))),
+            ZoneSource::Column(column) => {
+                let array = source.column(column)?;
+                let names =
+                    Texts::of(array).ok_or_else(|| source.wrong(column, array, Expected::Text))?;
+                Ok(Self::Column { column, names, clocks: BTreeMap::new() })
+            }
+        }
     }
 
     fn clock(&mut self, row: usize) -> Result<Option<&mut ZoneClock>, Refusal> {
-        let Some(name) = self.names.get(row) else { return Ok(None) };
-        let new = || clock::zone_in(self.column, name).map(ZoneClock::new);
-        self.clocks.entry(name).or_insert_with(new).as_mut().map(Some).map_err(|e| e.clone())
+        match self {
+            Self::Named(clock) => Ok(Some(clock)),
+            Self::Column { column, names, clocks } => {
+                let Some(name) = names.get(row) else { return Ok(None) };
+                let new = || clock::zone_in(column, name).map(ZoneClock::new);
+                clocks.entry(name).or_insert_with(new).as_mut().map(Some).map_err(|e| e.clone())
+            }
+        }
     }
 }
 
@@ -262,7 +275,7 @@ fn place(
     latitude: (&str, Option<f64>),
     longitude: (&str, Option<f64>),
     precision: u8,
-) -> Found<'static> {
+) -> Result<Canonical<'static>, Refusal> {
     let checked =
         |(column, value): (&str, Option<f64>)| value.map(|value| finite(column, value)).transpose();
     let places = checked(latitude)?.zip(checked(longitude)?);
@@ -273,14 +286,8 @@ fn place(
 
 fn on_clock(
     part: ClockPart,
-    moment: Option<Result<Moment, Refusal>>,
+    moment: Moment,
     clock: Result<Option<&mut ZoneClock>, Refusal>,
-) -> Found<'static> {
-    let Some(moment) = moment.transpose()? else { return Ok(Canonical::Missing) };
-    let Some(clock) = clock? else { return Ok(Canonical::Missing) };
-    Ok(part.of(clock.local_seconds(moment)))
-}
-
-fn at_row(row: usize, refusal: Refusal) -> RefusedRow {
-    RefusedRow { row, reason: refusal.reason, detail: refusal.detail }
+) -> Result<Canonical<'static>, Refusal> {
+    Ok(clock?.map_or(Canonical::Missing, |clock| part.of(clock.local_seconds(moment))))
 }

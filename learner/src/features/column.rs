@@ -1,11 +1,12 @@
 //! Arrow columns as texts, numbers, moments and categories, whatever their physical type.
 
+use super::bind::RefusedRow;
 use super::clock::Moment;
-use super::scalar::{Canonical, Refusal};
+use super::scalar::Canonical;
 use arrow::array::types::{
-    ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, StringArray, StringViewArray};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -111,33 +112,37 @@ fn mapped<T: ArrowPrimitiveType, V>(
     array.as_primitive::<T>().iter().map(|native| native.map(&value)).collect()
 }
 
-/// The moments of a column of timestamps or dates, `None` where null; `None` when it is neither.
-/// Texts are the caller's affair, and so is whether a timestamp may lack a zone.
+/// The moments of a column of timestamps or dates, `None` where null or refused; `None` when it is
+/// neither. Texts are the caller's affair, and so is whether a timestamp may lack a zone.
 pub(super) fn moments(
     array: &dyn Array,
     column: &str,
-) -> Option<Vec<Option<Result<Moment, Refusal>>>> {
-    let instant = |micros| Moment::instant(column, micros);
-    let scaled = |by: i64| move |value: i64| instant(value.checked_mul(by));
+    refused: &mut Vec<RefusedRow>,
+) -> Option<Vec<Option<Moment>>> {
+    let mut scaled = |values: Vec<Option<i64>>, micros: &dyn Fn(i64) -> Option<i64>| {
+        let moment = |(row, value): (usize, Option<i64>)| {
+            Moment::instant(column, micros(value?))
+                .map_err(|refusal| refused.push(refusal.at(row)))
+                .ok()
+        };
+        values.into_iter().enumerate().map(moment).collect()
+    };
+    let same = |value| value;
     Some(match array.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {
-            mapped::<TimestampSecondType, _>(array, scaled(1_000_000))
+            scaled(mapped::<TimestampSecondType, _>(array, same), &|s| s.checked_mul(1_000_000))
         }
         DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            mapped::<TimestampMillisecondType, _>(array, scaled(1000))
+            scaled(mapped::<TimestampMillisecondType, _>(array, same), &|ms| ms.checked_mul(1000))
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            mapped::<TimestampMicrosecondType, _>(array, scaled(1))
+            scaled(mapped::<TimestampMicrosecondType, _>(array, same), &Some)
         }
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            mapped::<TimestampNanosecondType, _>(array, |value| {
-                instant(Some(value.div_euclid(1000)))
-            })
+            let floor = |ns: i64| Some(ns.div_euclid(1000));
+            scaled(mapped::<TimestampNanosecondType, _>(array, same), &floor)
         }
-        DataType::Date32 => {
-            let days = array.as_primitive::<arrow::array::types::Date32Type>().iter();
-            days.map(|days| days.map(|days| Ok(Moment::Day(days)))).collect()
-        }
+        DataType::Date32 => mapped::<Date32Type, _>(array, Moment::Day),
         _ => return None,
     })
 }
@@ -169,7 +174,7 @@ pub(super) fn categories<'a>(
             }
         }
         DataType::Date32 => {
-            for days in array.as_primitive::<arrow::array::types::Date32Type>() {
+            for days in array.as_primitive::<Date32Type>() {
                 each(days.map_or(Canonical::Missing, Canonical::Date));
             }
         }

@@ -1,5 +1,6 @@
 //! The functions of single values that the columnar path and the request path share.
 
+use super::bind::RefusedRow;
 use super::geohash::Cell;
 use std::borrow::Cow;
 use trueup_event::{Reason, hash};
@@ -18,6 +19,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    pub(super) fn at(self, row: usize) -> RefusedRow {
+        RefusedRow { row, reason: self.reason, detail: self.detail }
+    }
+
     pub(super) fn malformed(detail: String) -> Self {
         Self { reason: Reason::Malformed, detail: Cow::Owned(detail) }
     }

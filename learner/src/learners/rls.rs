@@ -185,13 +185,15 @@ impl Rls {
         for (coefficient, gain) in self.coefficients.row_mut(0..n).iter_mut().zip(&*gain) {
             *coefficient += gain / denominator * error;
         }
-        let grow = 1.0 / self.forgetting;
+        // The product of two gains comes first, so that the matrix stays symmetric to the last bit:
+        // forgetting would let an asymmetry grow without bound.
+        let (grow, shrink) = (1.0 / self.forgetting, 1.0 / denominator);
         let mut trace = 0.0;
         let cells = self.covariance.row_mut(0..n * n);
         for (i, row) in cells.chunks_exact_mut(n).enumerate() {
-            let factor = gain[i] / denominator;
+            let own = gain[i];
             for (cell, gain) in row.iter_mut().zip(&*gain) {
-                *cell = (*cell - factor * gain) * grow;
+                *cell = (*cell - own * gain * shrink) * grow;
             }
             trace += row[i];
         }

@@ -300,10 +300,9 @@ fn every_learner_learns_segments_and_slopes() {
     for (spec, objective) in every() {
         let answers = Run::new(&spec, objective).feed_all(&events);
         let share = share_of_loss(&answers, &events, objective, 1000);
-        eprintln!("{} {objective:?} {share:.3}", spec.kind());
         let most = match objective {
-            Objective::Mean => 0.25,
-            Objective::Median | Objective::Quantile(_) => 0.5,
+            Objective::Mean => 0.2,
+            Objective::Median | Objective::Quantile(_) => 0.45,
         };
         assert!(share < most, "{spec:?} {objective:?}: {share}");
     }
@@ -326,7 +325,6 @@ fn the_units_of_numbers_do_not_matter_and_those_of_residuals_break_nothing() {
         }
         for unit in [1e9, 1e-9] {
             let found = share(&stream(1500, [1.0, 1.0, unit]), objective);
-            eprintln!("{} {objective:?} {unit:e} {found:.3} {expected:.3}", spec.kind());
             let most = if objective == Objective::Mean { expected + 0.05 } else { 1.05 };
             assert!(found < most, "{spec:?} {objective:?} in {unit:e}: {found} {expected}");
         }

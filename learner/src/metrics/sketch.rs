@@ -1,11 +1,11 @@
 //! A small sketch of a segment's errors: a fixed number of logarithmic buckets that can fade.
 //!
-//! 576 bytes, no allocation, about 3 % relative error of quantiles; for the gate's guards, one per
-//! segment and definition. Reports use [`super::Errors`].
+//! Under a kilobyte, no allocation, about 3 % relative error of quantiles; for the gate's guards,
+//! one per segment and definition. Reports use [`super::Errors`].
 
 use serde::{Deserialize, Serialize};
 
-const OCTAVES: usize = 16;
+const OCTAVES: usize = 28;
 const PER_OCTAVE: usize = 8;
 const BUCKETS: usize = OCTAVES * PER_OCTAVE;
 /// Three bits of mantissa make eight buckets in an octave.
@@ -13,8 +13,8 @@ const MANTISSA_SHIFT: u32 = 52 - PER_OCTAVE.ilog2();
 /// The index that 1.0 has among all floats, at this coarseness.
 const INDEX_OF_ONE: u64 = 1023 << PER_OCTAVE.ilog2();
 
-/// Counts of absolute errors in 128 buckets, from `lowest` to 2^16 times it. Smaller errors share
-/// one bucket; larger ones count as the largest.
+/// Counts of absolute errors in eight buckets per octave, from `lowest` to 2^28 times it. Smaller
+/// errors share one bucket; larger ones count as the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ErrorSketch {
     lowest: f64,
@@ -27,7 +27,7 @@ pub struct ErrorSketch {
 }
 
 impl Default for ErrorSketch {
-    /// From 0.01 to 655 units.
+    /// From 0.01 to 2.7 million units.
     fn default() -> Self {
         Self::new(0.01)
     }
@@ -152,6 +152,57 @@ impl ErrorSketch {
         self.per_error(within)
     }
 
+    /// The mean absolute error within `errors_max` standard errors of the mean.
+    #[must_use]
+    pub fn mae_bounds(&self, errors_max: f64) -> Option<[f64; 2]> {
+        let mean = self.mae()?;
+        Some(around(mean, errors_max * self.standard_error(mean)))
+    }
+
+    /// The mean error within `errors_max` standard errors of the mean.
+    #[must_use]
+    pub fn bias_bounds(&self, errors_max: f64) -> Option<[f64; 2]> {
+        let mean = self.bias()?;
+        Some(around(mean, errors_max * self.standard_error(mean)))
+    }
+
+    /// The root of the mean squared error within `errors_max` standard errors, by the delta method:
+    /// the squares' own spread is taken from the buckets.
+    #[must_use]
+    pub fn rmse_bounds(&self, errors_max: f64) -> Option<[f64; 2]> {
+        let rmse = self.rmse()?;
+        let square = rmse * rmse;
+        let mut fourth = 0.0;
+        for (count, from, to) in self.spans() {
+            let middle = 0.5 * (from + to);
+            fourth += f64::from(count) * middle * middle * middle * middle;
+        }
+        let variance = (fourth / f64::from(self.count) - square * square).max(0.0);
+        let error = (variance / f64::from(self.count)).sqrt() / (2.0 * rmse.max(f64::MIN_POSITIVE));
+        Some(around(rmse, errors_max * error))
+    }
+
+    /// The quantile within `errors_max` standard errors of its rank (binomial order statistics).
+    #[must_use]
+    pub fn quantile_bounds(&self, q: f64, errors_max: f64) -> Option<[f64; 2]> {
+        let reach = errors_max * (q * (1.0 - q) / f64::from(self.count.max(1))).sqrt();
+        Some([self.quantile(q - reach)?, self.quantile(q + reach)?])
+    }
+
+    /// The share within `limit`, within `errors_max` binomial standard errors.
+    #[must_use]
+    pub fn share_bounds(&self, limit: f64, errors_max: f64) -> Option<[f64; 2]> {
+        let share = self.share_within(limit)?;
+        let error = (share * (1.0 - share) / f64::from(self.count)).sqrt();
+        Some(around(share, errors_max * error))
+    }
+
+    /// The standard error of a mean whose squares sum to this sketch's.
+    fn standard_error(&self, mean: f64) -> f64 {
+        let count = f64::from(self.count);
+        ((self.sum_squared / count - mean * mean).max(0.0) / count).sqrt()
+    }
+
     /// The state as words, in a fixed order, for digests.
     pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
         let sums = [self.lowest, self.sum, self.sum_absolute, self.sum_squared];
@@ -184,4 +235,8 @@ impl ErrorSketch {
     fn per_error(&self, sum: f64) -> Option<f64> {
         (self.count > 0).then(|| sum / f64::from(self.count))
     }
+}
+
+fn around(middle: f64, reach: f64) -> [f64; 2] {
+    [middle - reach, middle + reach]
 }

@@ -1,0 +1,87 @@
+//! Bias by segment: the values of each category feature, before and after, as a table with bars.
+
+use super::chart::{SOURCES, legend, place};
+use super::markup::{Align, Table, escape, figure};
+use super::scale::Scale;
+use crate::report::{RunReport, SegmentReport, SegmentValue, Sums};
+use crate::wording::{count, counted, decimals, fixed};
+
+/// Values shown per feature.
+const VALUES_MAX: usize = 12;
+/// The size of a cell's bars.
+const BARS: (f64, f64) = (220.0, 22.0);
+
+/// A table per category feature; empty where there is none.
+pub(super) fn segments(run: &RunReport) -> String {
+    let scored = run.segments.iter().filter(|segment| !segment.values.is_empty());
+    let tables: String = scored.map(|segment| table(run, segment)).collect();
+    if tables.is_empty() { tables } else { format!("{}{tables}", legend()) }
+}
+
+fn table(run: &RunReport, segment: &SegmentReport) -> String {
+    let values = &segment.values[..segment.values.len().min(VALUES_MAX)];
+    let all = values.iter().flat_map(|value| biases(&value.sums)).filter(|bias| bias.is_finite());
+    let (low, high) = all.fold((0.0_f64, 0.0_f64), |(l, h), bias| (l.min(bias), h.max(bias)));
+    let scale = Scale { from: low, until: high, start: 2.0, end: BARS.0 - 2.0 };
+    let shown = if (values.len() as u64) < segment.distinct {
+        let of = counted(segment.distinct, "value");
+        format!("the {} with most questions of {of}", values.len())
+    } else {
+        counted(segment.distinct, "value")
+    };
+    let caption = format!("By {}: {shown}", segment.feature);
+    let mut table = Table::new(&caption, &[
+        (Align::Text, &segment.feature),
+        (Align::Spare, "questions"),
+        (Align::Bars, "bias, before and after"),
+        (Align::Number, "bias primary"),
+        (Align::Number, "bias as served"),
+        (Align::Number, "MAE primary"),
+        (Align::Number, "MAE as served"),
+    ]);
+    let places = decimals(run.primary.mae.unwrap_or_default());
+    for value in values {
+        table.row(&cells(value, &scale, places));
+    }
+    table.finish()
+}
+
+fn cells(value: &SegmentValue, scale: &Scale, places: usize) -> Vec<String> {
+    let [primary, _, served] = biases(&value.sums);
+    let questions = value.sums.questions.max(1) as f64;
+    let [mae_primary, _, mae_served] = value.sums.absolute.map(|sum| sum / questions);
+    let mut cells = vec![escape(&value.value), count(value.sums.questions)];
+    cells.push(bars(&value.sums, scale));
+    let numbers = [primary, served, mae_primary, mae_served];
+    cells.extend(numbers.map(|number| figure(&fixed(number, places))));
+    cells
+}
+
+fn bars(sums: &Sums, scale: &Scale) -> String {
+    let (width, height) = BARS;
+    let zero = scale.at(0.0);
+    let mut text = format!("<svg class=\"cell\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">");
+    for (source, bias) in biases(sums).into_iter().enumerate() {
+        if bias.is_finite() {
+            text.push_str(&bar(SOURCES[source].1, zero, scale.clamped(bias), 2.0 + 6.5 * source as f64));
+        }
+    }
+    let x = place(zero);
+    text.push_str(&format!("<line class=\"zero\" x1=\"{x}\" y1=\"0\" x2=\"{x}\" y2=\"{height}\"/></svg>"));
+    text
+}
+
+fn biases(sums: &Sums) -> [f64; 3] {
+    sums.signed.map(|sum| sum / sums.questions.max(1) as f64)
+}
+
+/// A bar from zero.
+fn bar(class: &str, zero: f64, end: f64, top: f64) -> String {
+    let (from, width) = (zero.min(end), (end - zero).abs().max(0.5));
+    format!(
+        "<rect class=\"bar {class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"5\"/>",
+        place(from),
+        place(top),
+        place(width)
+    )
+}
