@@ -2,7 +2,7 @@
 
 use crate::report::{Comparison, RunReport, StreamReport};
 use crate::wording::{
-    count, counted, decimals, fixed, number, plain, verdict_detail, verdict_name,
+    count, counted, fixed, interval_decimals, plain, verdict_detail, verdict_name,
 };
 use trueup_learner::gate::Verdict;
 
@@ -92,13 +92,13 @@ fn never_admitted(run: &RunReport) -> String {
             format!(
                 "no version was admitted: the improvement of {} {unit} per unit is not proved; its \
                  lower bound is {} after {}, and must be above 0",
-                number(mean),
-                number(lower),
+                fixed(mean, interval_decimals(mean)),
+                fixed(lower, interval_decimals(mean)),
                 counted(run.gate.units, "unit")
             )
         }
         (Verdict::Refused(refusal), _) if refusal.name() == "too_little_evidence" => {
-            let detail = verdict_detail(&last.verdict, &unit);
+            let detail = verdict_detail(&last.verdict, run);
             format!(
                 "no version was admitted: too little evidence ({detail} when first asked, {} at \
                  the end)",
@@ -106,7 +106,7 @@ fn never_admitted(run: &RunReport) -> String {
             )
         }
         (Verdict::Refused(_), _) => {
-            let detail = verdict_detail(&last.verdict, &unit);
+            let detail = verdict_detail(&last.verdict, run);
             format!("no version was admitted; last {name}: {detail}")
         }
         (Verdict::Admitted { .. } | Verdict::Refreshed | Verdict::Unchanged, _) => {
@@ -125,7 +125,7 @@ pub(crate) fn sentence(comparison: &Comparison, unit: &str) -> String {
             counted(comparison.units, "unit")
         );
     };
-    let places = decimals(difference).max(2);
+    let places = interval_decimals(difference);
     let unit = plain(unit);
     let units = counted(comparison.units, "unit");
     if comparison.verdict == "undecided" {

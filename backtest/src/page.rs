@@ -80,7 +80,8 @@ fn comparison(report: &Report) -> String {
 
 fn run(run: &RunReport, number: usize, of: usize) -> String {
     let id = |name: &str| format!("run-{number}-{name}");
-    let heading = if of > 1 { format!("Definition {number} of {of}") } else { "Backtest".to_owned() };
+    let heading =
+        if of > 1 { format!("Definition {number} of {of}") } else { "Backtest".to_owned() };
     let facts = [&run.environment, &run.learner, &run.objective].map(String::as_str);
     let meta = format!("{} \u{b7} {}", facts.join(" \u{b7} "), period(run));
     let mut text = format!(
@@ -144,8 +145,12 @@ fn lead(run: &RunReport) -> String {
     };
     let moved = match (before == after, served < primary) {
         (true, _) => format!("stayed at {before} {unit}"),
-        (false, true) => format!("fell from {before} to {after} {unit}, {}", change(primary, served)),
-        (false, false) => format!("rose from {before} to {after} {unit}, {}", change(primary, served)),
+        (false, true) => {
+            format!("fell from {before} to {after} {unit}, {}", change(primary, served))
+        }
+        (false, false) => {
+            format!("rose from {before} to {after} {unit}, {}", change(primary, served))
+        }
     };
     format!(
         "As served, the mean absolute error {moved}. The first version was admitted after {} days; \

@@ -374,10 +374,10 @@ impl<'a> Run<'a> {
         while let Wants::Batch(index) = self.engine.run(&mut self.tally) {
             let (stream, _) = self.engine.partitions()[index];
             match feeds.next(stream)? {
-                None => self.engine.end(index),
+                None => self.engine.end(index, &mut self.tally),
                 Some(batch) => {
                     self.see(stream, &batch)?;
-                    self.engine.offer(&batch, &mut self.tally)?;
+                    self.engine.offer(&batch)?;
                     progress.done.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 }
             }

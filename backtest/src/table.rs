@@ -11,7 +11,7 @@ use crate::findings::missing;
 use crate::report::{DeadLetterCount, Metrics, Report, RunReport, StreamReport};
 use crate::wording::{NONE, words};
 use crate::wording::{
-    bytes, count, counted, decimals, fixed, moment, number, percent, plain, span,
+    bytes, count, counted, decimals, fixed, interval_decimals, moment, number, percent, plain, span,
 };
 use grid::{Column, Grid};
 
@@ -267,7 +267,7 @@ fn gate(page: &mut Page, run: &RunReport) {
     }
     if let Some([mean, lower, upper]) = gate.improvement {
         let unit = plain(&run.unit);
-        let places = decimals(mean).max(2);
+        let places = interval_decimals(mean);
         let [mean, lower, upper] = [mean, lower, upper].map(|value| fixed(value, places));
         let units = counted(gate.units, "independent unit");
         let text = format!("{mean} {unit} better per unit ({lower} to {upper}) on {units}");

@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows of columns, colours or markup, and nothing is translated.
 
+use crate::report::RunReport;
+use trueup_event::hash;
 use trueup_learner::gate::{Refusal, Rival, Verdict};
 
 /// What stands where there is no number.
@@ -67,6 +69,11 @@ pub(crate) fn decimals(size: f64) -> usize {
         decimals += 1;
     }
     decimals
+}
+
+/// How many decimals a mean and its bounds are given with.
+pub(crate) fn interval_decimals(mean: f64) -> usize {
+    decimals(mean).saturating_sub(1).max(2)
 }
 
 /// A number with as many decimals as its own size asks for.
@@ -156,7 +163,8 @@ pub(crate) fn verdict_name(verdict: &Verdict) -> String {
 }
 
 /// What a verdict rests on; empty where its name says it all.
-pub(crate) fn verdict_detail(verdict: &Verdict, unit: &str) -> String {
+pub(crate) fn verdict_detail(verdict: &Verdict, run: &RunReport) -> String {
+    let unit = plain(&run.unit);
     match verdict {
         Verdict::Admitted { units, improvement_lower } => format!(
             "at least {} {unit} better per unit, proved on {}",
@@ -164,11 +172,12 @@ pub(crate) fn verdict_detail(verdict: &Verdict, unit: &str) -> String {
             counted(*units, "unit")
         ),
         Verdict::Refreshed | Verdict::Unchanged => String::new(),
-        Verdict::Refused(refusal) => refusal_detail(refusal, unit),
+        Verdict::Refused(refusal) => refusal_detail(refusal, run),
     }
 }
 
-fn refusal_detail(refusal: &Refusal, unit: &str) -> String {
+fn refusal_detail(refusal: &Refusal, run: &RunReport) -> String {
+    let unit = plain(&run.unit);
     match refusal {
         Refusal::TooLittleEvidence { units, units_min } => {
             format!("{} of {} so far", count(*units), counted(*units_min, "unit"))
@@ -180,7 +189,7 @@ fn refusal_detail(refusal: &Refusal, unit: &str) -> String {
         ),
         Refusal::NotFinite => "a weight is NaN or infinite".to_owned(),
         Refusal::Guard { metric, segment, rival, worse_by } => {
-            let place = segment.map_or(String::new(), |hash| format!(" in segment #{hash:016x}"));
+            let place = segment.map_or(String::new(), |hash| segment_name(hash, run));
             format!(
                 "{} worse by {} than {}{place}",
                 plain(metric),
@@ -194,6 +203,16 @@ fn refusal_detail(refusal: &Refusal, unit: &str) -> String {
         }
         Refusal::NotAutomatic => "the definition lets no version serve by itself".to_owned(),
     }
+}
+
+/// The text of the category's value a guard spoke for, where the report lists it.
+fn segment_name(segment: u64, run: &RunReport) -> String {
+    let values = run.segments.iter().flat_map(|segment| &segment.values);
+    let known = values.into_iter().find(|value| hash::of_text(&value.value) == segment);
+    known.map_or_else(
+        || format!(" for the segment of hash {segment:016x}"),
+        |value| format!(" for `{}`", plain(&value.value)),
+    )
 }
 
 fn rival_name(rival: Rival) -> &'static str {

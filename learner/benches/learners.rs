@@ -37,6 +37,10 @@ const CATEGORIES: [(&str, u64); 7] = [
 const NUMBERS: [&str; 3] = ["distance", "load", "wind"];
 const CROSSES: [[&str; 2]; 3] =
     [["carrier", "origin"], ["origin", "hour_of_week"], ["destination", "weather"]];
+/// What learns alone, and which lineages learn in the whole core.
+const LEARNING: [&str; 5] = ["elastic_net", "linear", "linear_adagrad", "rls", "segment"];
+const KINDS: [&str; 4] = ["elastic_net", "linear", "rls", "segment"];
+const LINEAGES: [&str; 4] = ["linear", "rls", "segment", "linear+segment"];
 /// Event time from one question to the next.
 const STEP_MICROS: i64 = 20_000_000;
 const START_MICROS: i64 = 1_700_000_000_000_000;
@@ -47,7 +51,7 @@ struct Draws(u64);
 impl Draws {
     fn below(&mut self, end: u64) -> u64 {
         self.0 = hash::mix(self.0, 0x5851_F42D_4C95_7F2D).wrapping_add(1);
-        (u128::from(self.0) * u128::from(end) >> 64) as u64
+        ((u128::from(self.0) * u128::from(end)) >> 64) as u64
     }
 
     fn share(&mut self) -> f64 {
@@ -130,14 +134,14 @@ impl Run {
     }
 }
 
-#[divan::bench(args = ["elastic_net", "linear", "linear_adagrad", "rls", "segment"], sample_count = 20)]
+#[divan::bench(args = LEARNING, sample_count = 20)]
 fn predict_and_learn(bencher: Bencher<'_, '_>, name: &str) {
     let mut run = Run::new(name, 50_000);
     run.feed();
     bencher.counter(ItemsCount::new(run.events.len())).bench_local(|| run.feed());
 }
 
-#[divan::bench(args = ["elastic_net", "linear", "rls", "segment"], sample_count = 20)]
+#[divan::bench(args = KINDS, sample_count = 20)]
 fn predict_alone(bencher: Bencher<'_, '_>, name: &str) {
     let mut run = Run::new(name, 50_000);
     run.feed();
@@ -155,7 +159,7 @@ fn predict_alone(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 /// Items are cells that changed: what an hour of labels touches.
-#[divan::bench(args = ["elastic_net", "linear", "rls", "segment"], sample_count = 20)]
+#[divan::bench(args = KINDS, sample_count = 20)]
 fn publish(bencher: Bencher<'_, '_>, name: &str) {
     let mut run = Run::new(name, 180);
     run.feed();
@@ -292,7 +296,7 @@ fn batches(events: &[Event]) -> [Vec<EventBatch>; 2] {
 }
 
 /// The whole core: columns to rows, merge, hold, serve, join, score, learn, gate, publish hourly.
-#[divan::bench(args = ["linear", "rls", "segment", "linear+segment"], sample_count = 5, sample_size = 1)]
+#[divan::bench(args = LINEAGES, sample_count = 5, sample_size = 1)]
 fn whole_core(bencher: Bencher<'_, '_>, names: &str) {
     let events = events(200_000);
     let [questions, labels] = batches(&events);
@@ -304,8 +308,8 @@ fn whole_core(bencher: Bencher<'_, '_>, names: &str) {
         let mut streams = [questions.iter(), labels.iter()];
         while let Wants::Batch(index) = engine.run(&mut NoSink) {
             match streams[index].next() {
-                Some(batch) => engine.offer(batch, &mut NoSink).expect("columns fit"),
-                None => engine.end(index),
+                Some(batch) => engine.offer(batch).expect("columns fit"),
+                None => engine.end(index, &mut NoSink),
             }
         }
         assert!(engine.labels().learned > 190_000, "labels must find their questions");

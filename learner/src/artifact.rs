@@ -55,6 +55,22 @@ pub fn unpublished(learner: &mut dyn Learner, bytes: &mut Vec<u8>) {
     });
 }
 
+/// Appends every cell as it is now to `bytes`, published or not.
+pub fn current(learner: &mut dyn Learner, bytes: &mut Vec<u8>) {
+    learner.tables(&mut |name, _, table| {
+        let mut section = Section::begin(name, bytes);
+        table.current(&mut |index, bits| section.push(index, bits));
+        section.end();
+    });
+}
+
+/// Marks everything as published, as it is after its base was applied to a fresh learner.
+pub fn settle(learner: &mut dyn Learner) {
+    learner.tables(&mut |_, _, table| {
+        table.publish(&mut |_, _| {});
+    });
+}
+
 /// Why some bytes are no artifact of this learner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {

@@ -51,7 +51,9 @@ pub(crate) struct Bound {
     pub(crate) rows: Rows,
     pub(crate) times: Vec<EventTime>,
     pub(crate) origins: Vec<Origin>,
-    pub(crate) first_offset: u64,
+    pub(crate) offsets: Vec<u64>,
+    /// Rows that cannot be used, with the offset at which they count; ascending.
+    pub(crate) dead: Vec<(u64, DeadLetter)>,
     /// Per row, whether it may raise the running maximum; empty when all may.
     pub(crate) is_future: Vec<bool>,
 }
@@ -87,7 +89,7 @@ impl Timed for Bound {
     }
 
     fn offset(&self, row: usize) -> u64 {
-        self.first_offset + row as u64
+        self.offsets[row]
     }
 
     fn raises(&self, row: usize) -> bool {
@@ -99,7 +101,6 @@ impl Timed for Bound {
 #[derive(Debug, Default)]
 struct Bad {
     rows: Vec<Option<(Reason, Cow<'static, str>)>>,
-    count: usize,
 }
 
 impl Bad {
@@ -107,24 +108,16 @@ impl Bad {
         if self.rows.is_empty() {
             self.rows.resize(len, None);
         }
-        if self.rows[row].is_none() {
-            self.rows[row] = Some((reason, detail));
-            self.count += 1;
-        }
-    }
-
-    fn is_bad(&self, row: usize) -> bool {
-        self.rows.get(row).is_some_and(Option::is_some)
+        self.rows[row].get_or_insert((reason, detail));
     }
 }
 
-/// Binds a batch of the question event.
+/// Binds a batch of the question event; rows before offset `from` are passed over.
 pub(crate) fn questions(
     spec: &Spec,
     features: &FeatureSet,
-    first_offset: u64,
+    from: u64,
     batch: &EventBatch,
-    dead: &mut Vec<DeadLetter>,
 ) -> Result<Bound, BindError> {
     let (rows, len) = (Columns { event: &spec.question.event, rows: &batch.rows }, batch.len());
     let mut bad = Bad::default();
@@ -172,20 +165,16 @@ pub(crate) fn questions(
         order: Vec::new(),
     };
     questions.contents = (0..len).map(|row| questions.content(row)).collect();
-    let order = order(batch, &bad, dead, first_offset, |row| {
+    let order = order(batch, |row| {
         (questions.keys[row], questions.ids[row], questions.contents[row])
     });
-    questions.order.clone_from(&order);
-    Ok(bound_of(Rows::Questions(questions), &order, first_offset, batch, spec))
+    let places = Places::new(order, &bad, batch, from);
+    questions.order.clone_from(&places.rows);
+    Ok(places.bound(Rows::Questions(questions), batch, spec))
 }
 
-/// Binds a batch of the label event.
-pub(crate) fn labels(
-    spec: &Spec,
-    first_offset: u64,
-    batch: &EventBatch,
-    dead: &mut Vec<DeadLetter>,
-) -> Result<Bound, BindError> {
+/// Binds a batch of the label event; rows before offset `from` are passed over.
+pub(crate) fn labels(spec: &Spec, from: u64, batch: &EventBatch) -> Result<Bound, BindError> {
     let (rows, len) = (Columns { event: &spec.label.event, rows: &batch.rows }, batch.len());
     let mut bad = Bad::default();
     let keys = keys(rows, &spec.label.join, &mut bad)?;
@@ -207,10 +196,11 @@ pub(crate) fn labels(
             instants(rows, until, &mut bad)?.into_iter().map(|micros| micros as f64).collect()
         }
     };
-    let order =
-        order(batch, &bad, dead, first_offset, |row| (keys[row], values[row].to_bits(), 0));
-    let rows = order.iter().map(|&row| (keys[row as usize], values[row as usize])).collect();
-    Ok(bound_of(Rows::Labels(rows), &order, first_offset, batch, spec))
+    let order = order(batch, |row| (keys[row], values[row].to_bits()));
+    let places = Places::new(order, &bad, batch, from);
+    let row = |&row: &u32| (keys[row as usize], values[row as usize]);
+    let rows = places.rows.iter().map(row).collect();
+    Ok(places.bound(Rows::Labels(rows), batch, spec))
 }
 
 impl Questions {
@@ -234,55 +224,77 @@ impl Questions {
     }
 }
 
-fn bound_of(
-    rows: Rows,
-    order: &[u32],
-    first_offset: u64,
-    batch: &EventBatch,
-    spec: &Spec,
-) -> Bound {
-    let time = |&row: &u32| EventTime::from_micros(batch.times[row as usize]);
-    let is_future = batch.record_times.as_ref().map_or(Vec::new(), |record_times| {
-        let is_future = |&row: &u32| {
-            let latest = EventTime::from_micros(record_times[row as usize]).plus(spec.future_max);
-            batch.times[row as usize] > latest.micros()
+/// The rows that can be used and those that cannot, each with its offset.
+struct Places {
+    rows: Vec<u32>,
+    offsets: Vec<u64>,
+    dead: Vec<(u64, DeadLetter)>,
+}
+
+impl Places {
+    fn new(order: Vec<u32>, bad: &Bad, batch: &EventBatch, from: u64) -> Self {
+        let mut places = Self {
+            rows: Vec::with_capacity(order.len()),
+            offsets: Vec::with_capacity(order.len()),
+            dead: Vec::new(),
         };
-        order.iter().map(is_future).collect()
-    });
-    Bound {
-        rows,
-        times: order.iter().map(time).collect(),
-        origins: order.iter().map(|&row| batch.origins[row as usize]).collect(),
-        first_offset,
-        is_future,
+        if batch.first_offset >= from {
+            let unread = batch.dead.iter().map(|letter| (batch.first_offset, letter.clone()));
+            places.dead.extend(unread);
+        }
+        for (offset, row) in (batch.first_offset..).zip(order) {
+            if offset < from {
+                continue;
+            }
+            let at = row as usize;
+            match bad.rows.get(at).and_then(Option::as_ref) {
+                None => {
+                    places.rows.push(row);
+                    places.offsets.push(offset);
+                }
+                Some((reason, detail)) => {
+                    let (stream, partition) = (batch.stream, batch.partition);
+                    let letter = DeadLetter {
+                        place: Place { stream, partition, offset },
+                        origin: batch.origins[at],
+                        time: Some(EventTime::from_micros(batch.times[at])),
+                        reason: *reason,
+                        detail: detail.clone(),
+                    };
+                    places.dead.push((offset, letter));
+                }
+            }
+        }
+        places
+    }
+
+    fn bound(self, rows: Rows, batch: &EventBatch, spec: &Spec) -> Bound {
+        let time = |&row: &u32| EventTime::from_micros(batch.times[row as usize]);
+        let is_future = batch.record_times.as_ref().map_or(Vec::new(), |record_times| {
+            let is_future = |&row: &u32| {
+                let recorded = EventTime::from_micros(record_times[row as usize]);
+                batch.times[row as usize] > recorded.plus(spec.future_max).micros()
+            };
+            self.rows.iter().map(is_future).collect()
+        });
+        Bound {
+            rows,
+            times: self.rows.iter().map(time).collect(),
+            origins: self.rows.iter().map(|&row| batch.origins[row as usize]).collect(),
+            offsets: self.offsets,
+            dead: self.dead,
+            is_future,
+        }
     }
 }
 
-/// The rows that can be used, in their order in the partition; the others become dead letters.
-fn order<K: Ord>(
-    batch: &EventBatch,
-    bad: &Bad,
-    dead: &mut Vec<DeadLetter>,
-    first_offset: u64,
-    bytes: impl Fn(usize) -> K,
-) -> Vec<u32> {
-    for (row, found) in bad.rows.iter().enumerate() {
-        let Some((reason, detail)) = found else { continue };
-        let offset = first_offset + row as u64;
-        dead.push(DeadLetter {
-            place: Place { stream: batch.stream, partition: batch.partition, offset },
-            origin: batch.origins[row],
-            time: Some(EventTime::from_micros(batch.times[row])),
-            reason: *reason,
-            detail: detail.clone(),
-        });
-    }
-    let mut order: Vec<u32> =
-        (0..batch.len() as u32).filter(|&row| !bad.is_bad(row as usize)).collect();
+/// The rows in their order in the partition: as they came, or ties by the bytes of the rows.
+fn order<K: Ord>(batch: &EventBatch, bytes: impl Fn(usize) -> K) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..batch.len() as u32).collect();
     if batch.order == RowOrder::Time {
         let same_time = |a: &u32, b: &u32| batch.times[*a as usize] == batch.times[*b as usize];
         for group in order.chunk_by_mut(same_time).filter(|group| group.len() > 1) {
-            group.sort_by_cached_key(|&row| bytes(row as usize));
+            group.sort_unstable_by(|&a, &b| bytes(a as usize).cmp(&bytes(b as usize)));
         }
     }
     order

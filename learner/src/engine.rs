@@ -14,6 +14,7 @@ use crate::join::{Ask, Counts, Label};
 use crate::learners::BuildError;
 use crate::spec::{Late, Spec};
 use crate::step::Step;
+use std::collections::VecDeque;
 use trueup_event::{
     Control, DeadLetter, EventBatch, EventTime, Held, Hold, Merged, PartitionId, Reason, Role,
     Sequencer, StreamId, Timed, Turn,
@@ -67,15 +68,16 @@ pub struct Engine {
     pub(crate) step: Step,
     pub(crate) sequencer: Sequencer<Bound>,
     pub(crate) partitions: Vec<(StreamId, PartitionId)>,
-    /// Per partition, the offset that the next offered row gets.
-    pub(crate) offered: Vec<u64>,
+    /// Per partition, the first offset that a checkpoint had not yet merged.
+    pub(crate) from: Vec<u64>,
+    /// Per partition, rows that cannot be used, until the merge order has come to them.
+    dead: Vec<VecDeque<(u64, DeadLetter)>>,
     pub(crate) hold: Hold,
     pub(crate) labels: Vec<Label>,
     pub(crate) free_labels: Vec<u32>,
     pub(crate) held_questions: u64,
     pub(crate) held_labels: u64,
     pub(crate) late_applied: u64,
-    dead: Vec<DeadLetter>,
 }
 
 impl Engine {
@@ -92,14 +94,14 @@ impl Engine {
             step: Step::new(spec, features)?,
             sequencer: Sequencer::new(partitions),
             partitions: partitions.to_vec(),
-            offered: vec![0; partitions.len()],
+            from: vec![0; partitions.len()],
+            dead: vec![VecDeque::new(); partitions.len()],
             hold: Hold::default(),
             labels: Vec::new(),
             free_labels: Vec::new(),
             held_questions: 0,
             held_labels: 0,
             late_applied: 0,
-            dead: Vec::new(),
         })
     }
 
@@ -146,34 +148,25 @@ impl Engine {
     /// When it does not fit the definition or this run; the state is then unchanged.
     pub fn feed(&mut self, input: Input<'_>, sink: &mut dyn Sink) -> Result<(), InputError> {
         match input {
-            Input::Events(batch) => self.offer(batch, sink),
+            Input::Events(batch) => self.offer(batch),
             Input::Control(control) => self.control(control, sink),
         }
     }
 
-    /// Takes the next batch of a partition.
+    /// Takes the next batch of a partition. After a restore, rows that were merged before the
+    /// checkpoint are passed over.
     ///
     /// # Errors
     /// When a column is missing or has a type that cannot serve, or the partition is unknown.
-    pub fn offer(&mut self, batch: &EventBatch, sink: &mut dyn Sink) -> Result<(), InputError> {
+    pub fn offer(&mut self, batch: &EventBatch) -> Result<(), InputError> {
         let index = self.index(batch.stream, batch.partition)?;
-        let first_offset = self.offered[index];
-        let step = &mut self.step;
-        let (bound, counts) = if batch.stream == QUESTIONS {
-            let (spec, features) = (&step.spec, &step.features);
-            let bound = bind::questions(spec, features, first_offset, batch, &mut self.dead)?;
-            (bound, &mut step.join.asked)
+        let (step, from) = (&self.step, self.from[index]);
+        let mut bound = if batch.stream == QUESTIONS {
+            bind::questions(&step.spec, &step.features, from, batch)?
         } else {
-            let bound = bind::labels(&step.spec, first_offset, batch, &mut self.dead)?;
-            (bound, &mut step.join.labelled)
+            bind::labels(&step.spec, from, batch)?
         };
-        let unread = batch.dead.len() as u64;
-        counts.fed += batch.len() as u64 + unread;
-        counts.quarantined += self.dead.len() as u64 + unread;
-        for letter in batch.dead.iter().cloned().chain(self.dead.drain(..)) {
-            sink.take(Effect::DeadLetter(letter));
-        }
-        self.offered[index] += bound.len() as u64;
+        self.dead[index].extend(bound.dead.drain(..));
         self.sequencer.offer(index, bound);
         Ok(())
     }
@@ -202,7 +195,8 @@ impl Engine {
     }
 
     /// Says that a partition has no more events.
-    pub fn end(&mut self, index: usize) {
+    pub fn end(&mut self, index: usize, sink: &mut dyn Sink) {
+        self.bury(index, u64::MAX, sink);
         self.sequencer.end(index);
     }
 
@@ -248,12 +242,15 @@ impl Engine {
     /// Puts a merged event into the hold; a question is served at this very place.
     fn merge(&mut self, merged: &Merged, sink: &mut dyn Sink) {
         self.step.cursor.frontier = Some(merged.frontier);
+        self.bury(merged.partition, merged.place.offset, sink);
         let bound = self.sequencer.front(merged.partition).expect("a merged event has a batch");
-        let (role, origin) = match &bound.rows {
-            Rows::Questions(_) => (Role::Question, bound.origins[merged.row]),
-            Rows::Labels(_) => (Role::Label, bound.origins[merged.row]),
+        let role = match &bound.rows {
+            Rows::Questions(_) => Role::Question,
+            Rows::Labels(_) => Role::Label,
         };
-        let refused = if !bound.raises(merged.row) {
+        let (origin, is_future) = (bound.origins[merged.row], !bound.raises(merged.row));
+        self.counts(role).fed += 1;
+        let refused = if is_future {
             Some((Reason::Future, "further ahead of its record's timestamp than `future_max`"))
         } else if merged.time < merged.frontier.minus(self.step.spec.disorder) {
             Some((Reason::Late, "behind the watermark"))
@@ -288,13 +285,30 @@ impl Engine {
     }
 
     fn refuse(&mut self, role: Role, reason: Reason) {
-        let counts = match role {
+        let counts = self.counts(role);
+        if reason == Reason::Late {
+            counts.late += 1;
+        } else {
+            counts.quarantined += 1;
+        }
+    }
+
+    fn counts(&mut self, role: Role) -> &mut Counts {
+        match role {
             Role::Question => &mut self.step.join.asked,
             Role::Label => &mut self.step.join.labelled,
-        };
-        match reason {
-            Reason::Late => counts.late += 1,
-            _ => counts.quarantined += 1,
+        }
+    }
+
+    /// Counts and tells of the rows of a partition up to `offset` that cannot be used.
+    fn bury(&mut self, index: usize, offset: u64, sink: &mut dyn Sink) {
+        while self.dead[index].front().is_some_and(|(at, _)| *at <= offset) {
+            let Some((_, letter)) = self.dead[index].pop_front() else { return };
+            let is_question = letter.place.stream == QUESTIONS;
+            let role = if is_question { Role::Question } else { Role::Label };
+            self.counts(role).fed += 1;
+            self.refuse(role, letter.reason);
+            sink.take(Effect::DeadLetter(letter));
         }
     }
 
@@ -379,6 +393,9 @@ impl Engine {
     }
 
     fn drain(&mut self, sink: &mut dyn Sink) {
+        for index in 0..self.partitions.len() {
+            self.bury(index, u64::MAX, sink);
+        }
         let Some(frontier) = self.step.cursor.frontier else { return };
         let past = EventTime::from_micros(frontier.micros().saturating_add(1));
         self.release(past, sink);

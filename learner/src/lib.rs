@@ -8,6 +8,7 @@ pub mod answer;
 pub mod arena;
 pub mod artifact;
 pub mod bind;
+pub mod checkpoint;
 pub mod confidence;
 pub mod decay;
 pub mod drift;

@@ -1,12 +1,12 @@
 //! linfa's traits for our learners, so that a linfa user can fit, evaluate and swap them.
 //!
-//! [`OnlineParams`] names a learner and what its columns are; [`Fit`] and [`FitWith`] feed it the rows
-//! of a dataset in their order, each asked before it is learned; [`OnlineModel`] predicts. Fitting two
-//! halves one after the other gives the model of the whole, bit for bit.
+//! [`OnlineParams`] names a learner and what its columns are; [`Fit`] and [`FitWith`] feed it the
+//! rows of a dataset in their order, each asked before it is learned; [`OnlineModel`] predicts.
+//! Fitting two halves one after the other gives the model of the whole, bit for bit.
 //!
 //! linfa knows no event time, so rows are `row_every` apart: the first row ever learned is at
-//! 1970-01-01T00:00:00Z, and predictions are for the moment after the last one. Half-lives and windows
-//! of the learners are measured on that clock.
+//! 1970-01-01T00:00:00Z, and predictions are for the moment after the last one. Half-lives and
+//! windows of the learners are measured on that clock.
 //!
 //! ```
 //! use linfa::prelude::*;
@@ -20,7 +20,8 @@
 //! let records = Array2::from_shape_fn((600, 2), |(row, column)| {
 //!     if column == 0 { depot(row) } else { load(row) }
 //! });
-//! let targets = Array1::from_shape_fn(600, |row| [4.0, -2.0, 1.0][depot(row) as usize] + load(row));
+//! let late = |row: usize| [4.0, -2.0, 1.0][depot(row) as usize] + load(row);
+//! let targets = Array1::from_shape_fn(600, late);
 //! let dataset = Dataset::new(records, targets);
 //!
 //! let learner = LearnerSpec::Linear(LinearParams::default());

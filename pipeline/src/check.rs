@@ -122,10 +122,10 @@ impl<'a> Check<'a> {
 
     fn gate(&mut self) {
         let gate = &self.pipeline.gate;
-        if let Some(name) = &gate.independent {
-            if *name != self.pipeline.question.join {
-                self.category("gate.independent", name);
-            }
+        if let Some(name) = &gate.independent
+            && *name != self.pipeline.question.join
+        {
+            self.category("gate.independent", name);
         }
         for (i, guard) in gate.guards.iter().enumerate() {
             if let Some(name) = &guard.per {
@@ -149,14 +149,14 @@ impl<'a> Check<'a> {
 
     fn publish(&mut self) {
         let publish = &self.pipeline.publish;
-        if let Cadence::Time(every) = publish.every {
-            if publish.expires < every {
-                self.warning(
-                    "publish.expires",
-                    "a version expires before the next one is made",
-                    "let `expires` be longer than `every`",
-                );
-            }
+        if let Cadence::Time(every) = publish.every
+            && publish.expires < every
+        {
+            self.warning(
+                "publish.expires",
+                "a version expires before the next one is made",
+                "let `expires` be longer than `every`",
+            );
         }
     }
 

@@ -247,8 +247,15 @@ mod tests {
         let text = problem.to_string();
         assert_eq!(
             text,
-            "error: unknown key: `x`\n  --> a.toml:12:3\n   |\n12 | \té x = 1\n   | \t ^^\nhint: did \
-             you mean `y`?"
+            [
+                "error: unknown key: `x`",
+                "  --> a.toml:12:3",
+                "   |",
+                "12 | \té x = 1",
+                "   | \t ^^",
+                "hint: did you mean `y`?",
+            ]
+            .join("\n")
         );
     }
 }

@@ -103,8 +103,7 @@ pub fn infer(files: &[FileSample]) -> Result<Inference, Refusal> {
     let choice = features::choose(&roles);
     let mut notices = notices::of(&roles, &choice);
     for table in &tables {
-        let is_used =
-            std::ptr::eq(table, roles.question) || std::ptr::eq(table, roles.label);
+        let is_used = std::ptr::eq(table, roles.question) || std::ptr::eq(table, roles.label);
         if !is_used {
             notices.push(Notice {
                 level: Level::Note,

@@ -7,6 +7,7 @@ pub mod features;
 pub mod learner;
 pub mod pipeline;
 pub mod project;
+pub mod publishing;
 
 /// A table of a file and the keys it takes.
 #[derive(Debug)]

@@ -90,8 +90,7 @@ impl Project {
     pub fn read(root: &Path, file: &str, text: &str) -> Result<Self, Diagnostics> {
         let (source, table) = tree::parse(file, text)?;
         let findings = shape::check(&source, &keys::ROOT, &table);
-        let (later, mut faults): (Vec<_>, Vec<_>) =
-            (findings.later, findings.faults);
+        let (later, mut faults): (Vec<_>, Vec<_>) = (findings.later, findings.faults);
         names(&source, &table, &mut faults);
         if !faults.is_empty() {
             return Err(Diagnostics::new(faults));

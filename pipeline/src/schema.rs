@@ -185,7 +185,9 @@ fn shape(shape: &'static Shape) -> Value {
             let mut schemas: Vec<Value> = known.map(self::shape).collect();
             match (schemas.pop(), schemas.is_empty()) {
                 (Some(only), true) => only,
-                (last, _) => json!({ "anyOf": schemas.into_iter().chain(last).collect::<Vec<_>>() }),
+                (last, _) => {
+                    json!({ "anyOf": schemas.into_iter().chain(last).collect::<Vec<_>>() })
+                }
             }
         }
     }

@@ -278,10 +278,9 @@ fn scalar(shape: &Shape, value: &Value) -> Result<(), Option<(String, String)>> 
         (Shape::Text | Shape::Event | Shape::Column | Shape::Category, Value::Text(text)) => {
             match text.trim().is_empty() {
                 false => Ok(()),
-                true => Err(Some((
-                    "an empty text: ``".to_owned(),
-                    format!("write {}", shape.words()),
-                ))),
+                true => {
+                    Err(Some(("an empty text: ``".to_owned(), format!("write {}", shape.words()))))
+                }
             }
         }
         (Shape::Zone, Value::Text(text)) => zone(text).map_err(Some),

@@ -65,7 +65,8 @@ impl Order {
 
 fn orders() -> Vec<Order> {
     let mut random = Random(20_240_304);
-    let mut orders: Vec<Order> = (0..ORDERS).map(|i| order(i * DAYS / ORDERS, &mut random)).collect();
+    let mut orders: Vec<Order> =
+        (0..ORDERS).map(|i| order(i * DAYS / ORDERS, &mut random)).collect();
     orders.sort_by_key(|order| order.asked_at);
     for (id, order) in (100_001..).zip(&mut orders) {
         order.id = id;
@@ -76,7 +77,8 @@ fn orders() -> Vec<Order> {
 fn order(day: u64, random: &mut Random) -> Order {
     let hour = random.weighted(&HOURS);
     let minute = (day * 24 + hour) * 60 + random.below(60);
-    let asked_at = START_MICROS + minute as i64 * MINUTE_MICROS + random.below(60) as i64 * 1_000_000;
+    let asked_at =
+        START_MICROS + minute as i64 * MINUTE_MICROS + random.below(60) as i64 * 1_000_000;
     let district = DISTRICTS[random.below(6) as usize];
     let vehicle = VEHICLES[random.weighted(&[5, 2, 3]) as usize];
     let distance_km = tenths(0.6 + 4.4 * random.share() * random.share() + 1.5 * random.share());

@@ -115,8 +115,8 @@ impl Table {
 
 /// A key as TOML writes it: bare where it can be.
 pub(crate) fn bare_or_quoted(key: &str) -> String {
-    let is_bare = !key.is_empty()
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let is_bare =
+        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if is_bare { key.to_owned() } else { quoted(key) }
 }
 
@@ -203,12 +203,10 @@ fn places(key: Range<usize>, value: Range<usize>, node: &DeValue<'_>) -> Entry {
 fn convert(source: &mut Source, path: &str, value: DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::Text(text.into_owned()),
-        DeValue::Integer(digits) => {
-            match i64::from_str_radix(digits.as_str(), digits.radix()) {
-                Ok(value) => Value::Integer(value),
-                Err(_) => Value::Float(digits.as_str().parse().unwrap_or(f64::INFINITY)),
-            }
-        }
+        DeValue::Integer(digits) => match i64::from_str_radix(digits.as_str(), digits.radix()) {
+            Ok(value) => Value::Integer(value),
+            Err(_) => Value::Float(digits.as_str().parse().unwrap_or(f64::INFINITY)),
+        },
         DeValue::Float(digits) => Value::Float(digits.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(value) => Value::Boolean(value),
         DeValue::Datetime(value) => Value::Date(value.to_string()),

@@ -49,7 +49,7 @@ impl Frame {
     pub(super) fn new(size: Size, height: f64, bottom: f64) -> Self {
         let (width, left, right) = match size {
             Size::Wide => (880.0, 78.0, 76.0),
-            Size::Narrow => (340.0, 58.0, 8.0),
+            Size::Narrow => (340.0, 66.0, 8.0),
         };
         Self { size, width, height, left, right, top: 12.0, bottom }
     }
@@ -105,7 +105,9 @@ impl Svg {
         let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(place);
         put(
             &mut self.text,
-            format_args!("<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"),
+            format_args!(
+                "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
+            ),
         );
     }
 
@@ -113,13 +115,18 @@ impl Svg {
         let [x, y, w, h] = [corner.0, corner.1, size.0, size.1].map(place);
         put(
             &mut self.text,
-            format_args!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>"),
+            format_args!(
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>"
+            ),
         );
     }
 
     pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64) {
         let [x, y, r] = [at.0, at.1, radius].map(place);
-        put(&mut self.text, format_args!("<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>"));
+        put(
+            &mut self.text,
+            format_args!("<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>"),
+        );
     }
 
     /// A line through points; `None` interrupts it. A lone point becomes a dot.
@@ -148,7 +155,10 @@ impl Svg {
     pub(super) fn label(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(place);
         let text = escape(text);
-        put(&mut self.text, format_args!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>"));
+        put(
+            &mut self.text,
+            format_args!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>"),
+        );
     }
 
     /// Marks until [`Svg::unclip`] show only inside the plot's area.
@@ -207,6 +217,7 @@ impl Svg {
 
 /// A coordinate to a tenth of a pixel.
 pub(super) fn place(value: f64) -> String {
+    let value = if value.is_finite() { value.clamp(-1e6, 1e6) } else { 0.0 };
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" { "0".to_owned() } else { text.to_owned() }

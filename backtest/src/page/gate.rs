@@ -6,12 +6,12 @@ use super::scale::{Scale, tick_decimals, ticks};
 use crate::findings::sentence;
 use crate::report::{Comparison, RunReport, VerdictRun};
 use crate::wording::{
-    NONE, count, counted, decimals, fixed, moment, verdict_detail, verdict_name, words,
+    NONE, count, counted, fixed, interval_decimals, moment, verdict_detail, verdict_name, words,
 };
 use trueup_learner::gate::Verdict;
 
 /// Runs of verdicts listed; admissions are listed beyond.
-const VERDICTS_MAX: usize = 60;
+const VERDICTS_MAX: usize = 40;
 
 /// A mean with its bounds, and its name.
 #[derive(Debug)]
@@ -51,7 +51,11 @@ pub(super) fn comparisons(comparisons: &[Comparison], unit: &str) -> String {
         .collect();
     let mut text = String::new();
     for comparison in comparisons {
-        text.push_str(&wrapped("p", "finding", &figure(&format!("{}.", sentence(comparison, unit)))));
+        text.push_str(&wrapped(
+            "p",
+            "finding",
+            &figure(&format!("{}.", sentence(comparison, unit))),
+        ));
     }
     let Some(baseline) = comparisons.first().map(|comparison| &comparison.baseline) else {
         return text;
@@ -82,7 +86,8 @@ fn draw(intervals: &[Interval], (id, title): (&str, &str), size: Size) -> String
     let across = ticks(low, high, if size == Size::Wide { 10 } else { 5 });
     let (from, until) = (across[0], across[across.len() - 1]);
     let inset = 18.0;
-    let x = Scale { from, until, start: frame.left + inset, end: frame.width - frame.right - inset };
+    let x =
+        Scale { from, until, start: frame.left + inset, end: frame.width - frame.right - inset };
     let about: Vec<_> = intervals.iter().map(|i| format!("{}: {}", i.name, told(i))).collect();
     let mut svg = Svg::new(frame, Title { id, title, description: &about.join(". ") }, "");
     let floor = frame.height - frame.bottom;
@@ -108,7 +113,7 @@ fn draw(intervals: &[Interval], (id, title): (&str, &str), size: Size) -> String
 }
 
 fn told(interval: &Interval) -> String {
-    let places = decimals(interval.bounds[0]).max(2);
+    let places = interval_decimals(interval.bounds[0]);
     let [mean, lower, upper] = interval.bounds.map(|value| fixed(value, places));
     format!("{mean} ({lower} to {upper})")
 }
@@ -135,15 +140,18 @@ fn verdicts(run: &RunReport) -> String {
         return String::new();
     }
     let is_admitted = |verdicts: &VerdictRun| matches!(verdicts.verdict, Verdict::Admitted { .. });
-    let mut table = Table::new("", &[
-        (Align::Text, "verdict"),
-        (Align::Number, "candidates"),
-        (Align::Number, "first version"),
-        (Align::Text, "from"),
-        (Align::Text, "until"),
-        (Align::Text, "learner"),
-        (Align::Text, "detail of the first"),
-    ]);
+    let mut table = Table::new(
+        "",
+        &[
+            (Align::Text, "verdict"),
+            (Align::Number, "candidates"),
+            (Align::Number, "first version"),
+            (Align::Time, "from"),
+            (Align::Time, "until"),
+            (Align::Text, "learner"),
+            (Align::Long, "detail of the first"),
+        ],
+    );
     let mut listed = 0;
     for (place, verdicts) in timeline.iter().enumerate() {
         if place >= VERDICTS_MAX && !is_admitted(verdicts) {
@@ -157,7 +165,7 @@ fn verdicts(run: &RunReport) -> String {
             escape(&moment(&verdicts.from)),
             escape(&moment(&verdicts.until)),
             escape(lineage_name(run, verdicts.lineage)),
-            figure(&verdict_detail(&verdicts.verdict, &run.unit)),
+            figure(&verdict_detail(&verdicts.verdict, run)),
         ]);
     }
     let rest = timeline.len() - listed;

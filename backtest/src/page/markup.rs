@@ -62,6 +62,10 @@ pub(super) enum Align {
     Text,
     /// Numbers that narrow screens do without.
     Spare,
+    /// Dates with times, never broken.
+    Time,
+    /// Long text, broken where it must be.
+    Long,
     /// A small plot.
     Bars,
     /// Numbers, from the right.
@@ -73,6 +77,8 @@ impl Align {
         match self {
             Self::Text => "",
             Self::Spare => "spare",
+            Self::Time => "time",
+            Self::Long => "long",
             Self::Bars => "bars",
             Self::Number => "number",
         }
@@ -97,7 +103,10 @@ impl Table {
         text.push_str("<thead><tr>");
         for (align, title) in columns {
             let class = align.class();
-            put(&mut text, format_args!("<th scope=\"col\" class=\"{class}\">{}</th>", escape(title)));
+            put(
+                &mut text,
+                format_args!("<th scope=\"col\" class=\"{class}\">{}</th>", escape(title)),
+            );
         }
         text.push_str("</tr></thead><tbody>");
         Self { columns: columns.iter().map(|(align, _)| *align).collect(), text }
@@ -108,8 +117,7 @@ impl Table {
         self.text.push_str("<tr>");
         for (place, (align, cell)) in self.columns.iter().zip(cells).enumerate() {
             let class = align.class();
-            let (open, close) =
-                if place == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
+            let (open, close) = if place == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
             put(&mut self.text, format_args!("<{open} class=\"{class}\">{cell}</{close}>"));
         }
         self.text.push_str("</tr>");

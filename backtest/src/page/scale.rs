@@ -27,8 +27,8 @@ impl Scale {
 
 /// Round values that cover `low` to `high` in about `count` steps, ends included.
 pub(super) fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
-    let is_usable = low.is_finite() && high.is_finite();
-    let (low, high) = if is_usable && low < high { (low, high) } else { (0.0, 1.0) };
+    let is_usable = low < high && (high - low).is_finite();
+    let (low, high) = if is_usable { (low, high) } else { (0.0, 1.0) };
     let step = round_step((high - low) / count.max(1) as f64);
     let first = (low / step).floor() as i64;
     let last = (high / step - 1e-9).ceil() as i64;
@@ -63,7 +63,7 @@ pub(super) fn day_of(text: &str) -> Option<f64> {
     let day: i64 = parts.next()?.parse().ok()?;
     let month: i64 = parts.next()?.parse().ok()?;
     let year: i64 = parts.next()?.parse().ok()?;
-    let is_sound = (1..=12).contains(&month) && (1..=31).contains(&day) && year.abs() < 1_000_000;
+    let is_sound = (1..=12).contains(&month) && (1..=31).contains(&day) && year.abs() < 100_000;
     if !is_sound {
         return None;
     }
@@ -121,12 +121,7 @@ pub(super) fn time_ticks(from: f64, until: f64, count: usize) -> Vec<TimeTick> {
     ticks.map(|day| TimeTick { day: day as f64, text: short_day(day) }).collect()
 }
 
-fn months(
-    from: f64,
-    until: f64,
-    every: i64,
-    name: impl Fn(i64, usize) -> String,
-) -> Vec<TimeTick> {
+fn months(from: f64, until: f64, every: i64, name: impl Fn(i64, usize) -> String) -> Vec<TimeTick> {
     let (year, month, _) = civil(from.floor() as i64);
     let start = (year * 12 + month - 1).div_euclid(every) * every;
     let tick = |n: i64| {
@@ -168,7 +163,10 @@ mod tests {
     #[test]
     fn ticks_are_round_and_cover() {
         assert_eq!(ticks(0.0, 14.49, 5), [0.0, 5.0, 10.0, 15.0]);
-        assert_eq!(ticks(-0.3, 0.12, 4), [-0.4, -0.2, 0.0, 0.2].map(|t: f64| (t / 0.2).round() * 0.2));
+        assert_eq!(
+            ticks(-0.3, 0.12, 4),
+            [-0.4, -0.2, 0.0, 0.2].map(|t: f64| (t / 0.2).round() * 0.2)
+        );
         assert_eq!(ticks(3.0, 3.0, 4).len(), 5);
         assert_eq!(tick_decimals(&[0.0, 0.25]), 2);
         let texts = |from, until, count| -> Vec<_> {

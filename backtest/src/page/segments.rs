@@ -30,15 +30,18 @@ fn table(run: &RunReport, segment: &SegmentReport) -> String {
         counted(segment.distinct, "value")
     };
     let caption = format!("By {}: {shown}", segment.feature);
-    let mut table = Table::new(&caption, &[
-        (Align::Text, &segment.feature),
-        (Align::Spare, "questions"),
-        (Align::Bars, "bias, before and after"),
-        (Align::Number, "bias primary"),
-        (Align::Number, "bias as served"),
-        (Align::Number, "MAE primary"),
-        (Align::Number, "MAE as served"),
-    ]);
+    let mut table = Table::new(
+        &caption,
+        &[
+            (Align::Text, &segment.feature),
+            (Align::Spare, "questions"),
+            (Align::Bars, "bias, before and after"),
+            (Align::Number, "bias primary"),
+            (Align::Number, "bias as served"),
+            (Align::Spare, "MAE primary"),
+            (Align::Number, "MAE as served"),
+        ],
+    );
     let places = decimals(run.primary.mae.unwrap_or_default());
     for value in values {
         table.row(&cells(value, &scale, places));
@@ -60,14 +63,22 @@ fn cells(value: &SegmentValue, scale: &Scale, places: usize) -> Vec<String> {
 fn bars(sums: &Sums, scale: &Scale) -> String {
     let (width, height) = BARS;
     let zero = scale.at(0.0);
-    let mut text = format!("<svg class=\"cell\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">");
+    let mut text =
+        format!("<svg class=\"cell\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">");
     for (source, bias) in biases(sums).into_iter().enumerate() {
         if bias.is_finite() {
-            text.push_str(&bar(SOURCES[source].1, zero, scale.clamped(bias), 2.0 + 6.5 * source as f64));
+            text.push_str(&bar(
+                SOURCES[source].1,
+                zero,
+                scale.clamped(bias),
+                2.0 + 6.5 * source as f64,
+            ));
         }
     }
     let x = place(zero);
-    text.push_str(&format!("<line class=\"zero\" x1=\"{x}\" y1=\"0\" x2=\"{x}\" y2=\"{height}\"/></svg>"));
+    text.push_str(&format!(
+        "<line class=\"zero\" x1=\"{x}\" y1=\"0\" x2=\"{x}\" y2=\"{height}\"/></svg>"
+    ));
     text
 }
 

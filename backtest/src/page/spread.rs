@@ -133,12 +133,15 @@ fn table(run: &RunReport, shares: &[Vec<f64>; 3], (first, last): (usize, usize))
     let residuals = &run.residuals;
     let bins = last - first + 1;
     let step = bins.div_ceil(ROWS_MAX).max(1);
-    let mut table = Table::new("", &[
-        (Align::Text, "error"),
-        (Align::Number, "primary %"),
-        (Align::Number, "corrected %"),
-        (Align::Number, "as served %"),
-    ]);
+    let mut table = Table::new(
+        "",
+        &[
+            (Align::Text, "error"),
+            (Align::Number, "primary %"),
+            (Align::Number, "corrected %"),
+            (Align::Number, "as served %"),
+        ],
+    );
     let places = tick_decimals(&[0.0, residuals.width]);
     let bound = |bin: usize| fixed(edge(residuals, bin), places);
     let folded = shares.each_ref().map(|shares| folded(shares, (first, last)));
@@ -153,6 +156,7 @@ fn table(run: &RunReport, shares: &[Vec<f64>; 3], (first, last): (usize, usize))
         cells.extend(folded.iter().map(|s| figure(&percent(s[start..end].iter().sum()))));
         table.row(&cells);
     }
-    let summary = format!("<summary>Share of questions by error in {}</summary>", escape(&run.unit));
+    let summary =
+        format!("<summary>Share of questions by error in {}</summary>", escape(&run.unit));
     format!("<details>{summary}{}</details>", table.finish())
 }

@@ -79,7 +79,8 @@ pub(super) fn events(run: &RunReport) -> String {
         ("late", Some(questions.late), Some(labels.late)),
         ("fed: the sum", Some(questions.fed), Some(labels.fed)),
     ];
-    let columns = [(Align::Text, "ended as"), (Align::Number, "questions"), (Align::Number, "labels")];
+    let columns =
+        [(Align::Text, "ended as"), (Align::Number, "questions"), (Align::Number, "labels")];
     let mut table = Table::new("Nothing is lost", &columns);
     for (name, questions, labels) in rows {
         let cell = |value: Option<u64>| value.map_or(NONE.to_owned(), count);
@@ -91,14 +92,17 @@ pub(super) fn events(run: &RunReport) -> String {
 }
 
 fn streams(streams: [&StreamReport; 2]) -> String {
-    let mut table = Table::new("", &[
-        (Align::Text, "event"),
-        (Align::Number, "fed"),
-        (Align::Number, "no time yet"),
-        (Align::Text, "first"),
-        (Align::Text, "last"),
-        (Align::Text, "read from"),
-    ]);
+    let mut table = Table::new(
+        "",
+        &[
+            (Align::Text, "event"),
+            (Align::Number, "fed"),
+            (Align::Number, "no time yet"),
+            (Align::Time, "first"),
+            (Align::Time, "last"),
+            (Align::Long, "read from"),
+        ],
+    );
     for stream in streams {
         let time = |text: &Option<String>| text.as_deref().map_or(NONE.to_owned(), moment);
         table.row(&[
@@ -117,12 +121,15 @@ fn dead_letters(run: &RunReport) -> String {
     if run.dead_letters.is_empty() {
         return element("p", "aside", "No event was set aside.");
     }
-    let mut table = Table::new("Set aside", &[
-        (Align::Text, "event"),
-        (Align::Text, "reason"),
-        (Align::Number, "events"),
-        (Align::Text, "the first of them"),
-    ]);
+    let mut table = Table::new(
+        "Set aside",
+        &[
+            (Align::Text, "event"),
+            (Align::Text, "reason"),
+            (Align::Number, "events"),
+            (Align::Long, "the first of them"),
+        ],
+    );
     for letter in &run.dead_letters {
         table.row(&[
             escape(&letter.event),
@@ -139,12 +146,15 @@ pub(super) fn drifts(drifts: &[DriftReport]) -> String {
     if drifts.is_empty() {
         return String::new();
     }
-    let mut table = Table::new("", &[
-        (Align::Text, "at"),
-        (Align::Text, "detector"),
-        (Align::Number, "mean absolute error before"),
-        (Align::Number, "after"),
-    ]);
+    let mut table = Table::new(
+        "",
+        &[
+            (Align::Time, "at"),
+            (Align::Text, "detector"),
+            (Align::Number, "mean absolute error before"),
+            (Align::Number, "after"),
+        ],
+    );
     for drift in drifts {
         let cell = |value: Option<f64>| value.map_or(NONE.to_owned(), number);
         table.row(&[
@@ -192,18 +202,21 @@ pub(super) fn foundation(run: &RunReport) -> String {
 /// Several definitions side by side: the row of each links to its section.
 pub(super) fn side_by_side(runs: &[RunReport]) -> String {
     let unit = runs.first().map_or("", |run| run.unit.as_str());
-    let errors = format!("MAE as served ({unit})");
-    let mut table = Table::new("", &[
-        (Align::Text, "definition"),
-        (Align::Text, "learner"),
-        (Align::Spare, "objective"),
-        (Align::Number, "MAE primary"),
-        (Align::Number, "MAE corrected"),
-        (Align::Number, &errors),
-        (Align::Number, "bias as served"),
-        (Align::Number, "p90 as served"),
-        (Align::Number, "days to admission"),
-    ]);
+    let caption = format!("Errors in {unit}");
+    let mut table = Table::new(
+        &caption,
+        &[
+            (Align::Text, "definition"),
+            (Align::Text, "learner"),
+            (Align::Text, "objective"),
+            (Align::Number, "MAE primary"),
+            (Align::Number, "MAE corrected"),
+            (Align::Number, "MAE as served"),
+            (Align::Number, "bias as served"),
+            (Align::Number, "p90 as served"),
+            (Align::Number, "days to admission"),
+        ],
+    );
     for (index, run) in runs.iter().enumerate() {
         let places = decimals(run.primary.mae.unwrap_or_default());
         let admitted = run.since_admission.as_ref().map(|since| since.days_to_admission);

@@ -151,7 +151,11 @@ fn data(series: &Series, places: usize) -> String {
         let values = series.smooth[place].map(|value| fixed(value, places));
         put(
             &mut text,
-            format_args!("{day} {} {};", series.questions[place], values.join(" ").replace(',', "")),
+            format_args!(
+                "{day} {} {};",
+                series.questions[place],
+                values.join(" ").replace(',', "")
+            ),
         );
     }
     text
@@ -251,13 +255,16 @@ fn table(run: &RunReport, measure: Measure) -> String {
         }
     }
     let period = if by_month { "month" } else { "day" };
-    let mut table = Table::new("", &[
-        (Align::Text, period),
-        (Align::Number, "questions"),
-        (Align::Number, "primary"),
-        (Align::Number, "corrected"),
-        (Align::Number, "as served"),
-    ]);
+    let mut table = Table::new(
+        "",
+        &[
+            (Align::Text, period),
+            (Align::Number, "questions"),
+            (Align::Number, "primary"),
+            (Align::Number, "corrected"),
+            (Align::Number, "as served"),
+        ],
+    );
     let places = decimals(run.primary.mae.unwrap_or_default());
     for (name, sums) in groups {
         let sums = total(&sums);

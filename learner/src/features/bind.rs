@@ -102,14 +102,7 @@ impl FeatureSet {
             return hashes(array).ok_or_else(|| source.wrong(column, array, Expected::Category));
         }
         let mut hashes = Vec::with_capacity(batch.num_rows());
-        // Neighbours in time share their hour: the last hash is often the next.
-        let mut last = (Canonical::Missing, MISSING);
-        self.derived(batch, category, refused, |canonical| {
-            if canonical != last.0 {
-                last = (canonical, canonical.hash());
-            }
-            hashes.push(last.1);
-        })?;
+        self.derived(batch, category, refused, |canonical| hashes.push(canonical.hash()))?;
         Ok(hashes)
     }
 
@@ -247,6 +240,7 @@ impl<'a> Zones<'a> {
         }
     }
 
+    #[inline]
     fn clock(&mut self, row: usize) -> Result<Option<&mut ZoneClock>, Refusal> {
         match self {
             Self::Named(clock) => Ok(Some(clock)),

@@ -6,6 +6,9 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
 const SECONDS_PER_DAY: i64 = 86_400;
+/// -9999-01-02T01:59:59Z and the end of 9999-12-30T22:00:00Z: jiff holds these in every zone.
+const MICROS_MIN: i64 = -377_705_023_201_000_000;
+const MICROS_MAX: i64 = 253_402_207_200_999_999;
 
 /// What of a local time is the category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +44,14 @@ pub(super) enum Moment {
 impl Moment {
     /// The moment of a timestamp; `micros` is `None` when it does not fit.
     pub(super) fn instant(column: &str, micros: Option<i64>) -> Result<Self, Refusal> {
-        let range = Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond();
-        micros.filter(|micros| range.contains(micros)).map(Self::Instant).ok_or_else(|| {
-            Refusal::malformed(format!("time is beyond the year 9999 in column `{column}`"))
-        })
+        match micros {
+            Some(micros) if (MICROS_MIN..=MICROS_MAX).contains(&micros) => {
+                Ok(Self::Instant(micros))
+            }
+            Some(_) | None => Err(Refusal::malformed(format!(
+                "time is beyond the year 9999 in column `{column}`"
+            ))),
+        }
     }
 
     /// The moment of an RFC 3339 text.
@@ -90,6 +97,7 @@ impl ZoneClock {
     }
 
     /// Local seconds since 1970-01-01T00:00:00 local.
+    #[inline]
     pub(super) fn local_seconds(&mut self, moment: Moment) -> i64 {
         match moment {
             Moment::Day(days) => i64::from(days) * SECONDS_PER_DAY,
@@ -169,6 +177,12 @@ mod tests {
                 assert_eq!(clock.local_seconds(Moment::Instant(micros)), expected, "{name} {at}");
             }
         }
+    }
+
+    #[test]
+    fn the_range_is_jiffs_own() {
+        assert_eq!(MICROS_MIN, Timestamp::MIN.as_microsecond());
+        assert_eq!(MICROS_MAX, Timestamp::MAX.as_microsecond());
     }
 
     #[test]

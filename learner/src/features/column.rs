@@ -119,32 +119,38 @@ pub(super) fn moments(
     column: &str,
     refused: &mut Vec<RefusedRow>,
 ) -> Option<Vec<Option<Moment>>> {
-    let mut scaled = |values: Vec<Option<i64>>, micros: &dyn Fn(i64) -> Option<i64>| {
-        let moment = |(row, value): (usize, Option<i64>)| {
-            Moment::instant(column, micros(value?))
-                .map_err(|refusal| refused.push(refusal.at(row)))
-                .ok()
-        };
-        values.into_iter().enumerate().map(moment).collect()
-    };
-    let same = |value| value;
+    let second = |value: i64| value.checked_mul(1_000_000);
+    let millisecond = |value: i64| value.checked_mul(1000);
+    let nanosecond = |value: i64| Some(value.div_euclid(1000));
     Some(match array.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {
-            scaled(mapped::<TimestampSecondType, _>(array, same), &|s| s.checked_mul(1_000_000))
+            instants::<TimestampSecondType>(array, column, refused, second)
         }
         DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            scaled(mapped::<TimestampMillisecondType, _>(array, same), &|ms| ms.checked_mul(1000))
+            instants::<TimestampMillisecondType>(array, column, refused, millisecond)
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            scaled(mapped::<TimestampMicrosecondType, _>(array, same), &Some)
+            instants::<TimestampMicrosecondType>(array, column, refused, Some)
         }
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            let floor = |ns: i64| Some(ns.div_euclid(1000));
-            scaled(mapped::<TimestampNanosecondType, _>(array, same), &floor)
+            instants::<TimestampNanosecondType>(array, column, refused, nanosecond)
         }
         DataType::Date32 => mapped::<Date32Type, _>(array, Moment::Day),
         _ => return None,
     })
+}
+
+fn instants<T: ArrowPrimitiveType<Native = i64>>(
+    array: &dyn Array,
+    column: &str,
+    refused: &mut Vec<RefusedRow>,
+    micros: impl Fn(i64) -> Option<i64>,
+) -> Vec<Option<Moment>> {
+    let moment = |(row, value): (usize, Option<i64>)| {
+        let moment = Moment::instant(column, micros(value?));
+        moment.map_err(|refusal| refused.push(refusal.at(row))).ok()
+    };
+    array.as_primitive::<T>().iter().enumerate().map(moment).collect()
 }
 
 /// Gives each row's category to `each`; `None` when the type has none. Dictionaries are the

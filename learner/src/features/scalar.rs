@@ -3,6 +3,7 @@
 use super::bind::RefusedRow;
 use super::geohash::Cell;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use trueup_event::{Reason, hash};
 
 /// The hash that stands for a missing category.
@@ -67,13 +68,17 @@ impl From<bool> for Truth {
 
 impl Canonical<'_> {
     /// The hash of the canonical text.
+    #[inline]
     pub(super) fn hash(&self) -> u64 {
         match self {
             Self::Missing => MISSING,
             Self::Text(text) => hash::of_text(text),
             Self::Boolean(Truth::True) => hash::of_text("true"),
             Self::Boolean(Truth::False) => hash::of_text("false"),
-            Self::Integer(value) => hash::of_text(decimal(*value, &mut [0; DIGITS_MAX])),
+            Self::Integer(value) => match usize::try_from(*value).ok().and_then(|v| SMALL.get(v)) {
+                Some(hash) => *hash,
+                None => of_integer(*value),
+            },
             Self::Date(days) => hash::of_text(&date_text(*days)),
             Self::Cell(cell) => hash::of_text(cell.as_str()),
         }
@@ -92,6 +97,14 @@ impl std::fmt::Display for Canonical<'_> {
             Self::Cell(cell) => f.write_str(cell.as_str()),
         }
     }
+}
+
+/// The hashes of the hours of a week, and of every smaller integer: most derived categories.
+static SMALL: LazyLock<[u64; 168]> =
+    LazyLock::new(|| std::array::from_fn(|value| of_integer(value as i128)));
+
+fn of_integer(value: i128) -> u64 {
+    hash::of_text(decimal(value, &mut [0; DIGITS_MAX]))
 }
 
 /// A sign and the 39 digits of the largest integer.

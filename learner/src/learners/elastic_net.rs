@@ -5,9 +5,10 @@
 //! since the epoch, the coefficients are fitted anew (see `fit`) and serve until the next time;
 //! where a fit fails, the old ones stay. Before the first fit the estimate is 0.
 //!
-//! A category feature is one input per bucket of its hashed values. Values that share a bucket share
-//! a coefficient: with `buckets` well above the number of values this is rare, with far more values
-//! than buckets the coefficients are means over strangers, and `linear` is the better choice.
+//! A category feature is one input per bucket of its hashed values. Values that share a bucket
+//! share a coefficient: with `buckets` well above the number of values this is rare, with far more
+//! values than buckets the coefficients are means over strangers, and `linear` is the better
+//! choice.
 //!
 //! Least squares aims at the mean; for a median or a quantile the coefficients stay those of least
 //! squares, and the intercept is that median or quantile of what they leave over in the window. No
@@ -15,7 +16,9 @@
 
 mod fit;
 
-use super::{BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require};
+use super::{
+    BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require,
+};
 use crate::spec::Objective;
 use crate::state::{Table, Use};
 use fit::{Inputs, Penalty, Scale, scaled};
@@ -137,9 +140,7 @@ impl ElasticNet {
             // One pattern of bits for everything that is missing.
             *word = if value.is_finite() { value.to_bits() } else { f64::NAN.to_bits() };
         }
-        for (place, (word, &category)) in
-            buckets.iter_mut().zip(question.categories).enumerate()
-        {
+        for (place, (word, &category)) in buckets.iter_mut().zip(question.categories).enumerate() {
             *word = self.inputs.bucket(place, category) as u64;
         }
         self.cursor.set(0, taken.wrapping_add(1));
@@ -185,7 +186,7 @@ impl Inputs {
     /// The input that stands for this value of the category feature at `place`.
     fn bucket(&self, place: usize, category: u64) -> usize {
         let hash = hash::mix(place as u64 + 1, category) >> 32;
-        let bucket = (hash * self.buckets as u64 >> 32) as usize;
+        let bucket = ((hash * self.buckets as u64) >> 32) as usize;
         self.numbers + place * self.buckets + bucket
     }
 }

@@ -252,8 +252,8 @@ impl Learner for Rls {
             );
             let start = 1 + self.numbers + salt * taus;
             self.recent_means(row, question.time, &mut inputs[start..start + taus]);
-            for input in start..start + taus {
-                inputs[input] = self.scaler.scale(self.numbers, inputs[input]);
+            for input in &mut inputs[start..start + taus] {
+                *input = self.scaler.scale(self.numbers, *input);
             }
         }
         dot(self.coefficients.cells(), inputs)

@@ -87,7 +87,9 @@ fn errors_and_sketch_agree_with_sorted_errors() {
         let found = errors.quantile(q).expect("not empty");
         assert!((found - exact).abs() <= 0.006 + 0.0006 * exact, "p{q}: {found}, exactly {exact}");
         let found = sketch.quantile(q).expect("not empty");
-        assert!((found - exact).abs() <= 0.01 + 0.03 * exact, "p{q}: {found}, exactly {exact}");
+        // The very largest is only known to be in its bucket, an eighth of an octave wide.
+        let share = if q < 1.0 { 0.03 } else { 0.125 };
+        assert!((found - exact).abs() <= 0.01 + share * exact, "p{q}: {found}, exactly {exact}");
     }
     for limit in [1.0, 5.0, 15.0, 30.0, 60.0] {
         let exact = sizes.iter().filter(|size| **size <= limit).count() as f64 / 20_000.0;
@@ -199,7 +201,9 @@ fn bounds_are_as_wide_as_chance() {
         let deviation = values.variance().expect("many").sqrt();
         if deviation > 0.0 {
             let errors = widths.mean().expect("many") / deviation;
-            assert!((3.0..5.5).contains(&errors), "{}: {errors} standard errors", kind.name);
+            // The upper bound of a tail reaches its bucket's end.
+            let widest = if kind.name == "p99" { 8.0 } else { 5.5 };
+            assert!((3.0..widest).contains(&errors), "{}: {errors} standard errors", kind.name);
         }
         assert_eq!((kind.bounds)(&ErrorSketch::default(), 2.0), None, "{}", kind.name);
     }
@@ -232,7 +236,7 @@ fn hostile_errors_saturate() {
         assert!((kind.value)(&errors).is_some_and(f64::is_finite), "{}", kind.name);
         assert!((kind.sketched)(&sketch).is_some_and(f64::is_finite), "{}", kind.name);
     }
-    assert_eq!(sketch.quantile(1.0), Some(0.01 * (1_u64 << 28) as f64), "the largest told apart");
+    assert_eq!(sketch.quantile(1.0), Some(0.001 * (1_u64 << 28) as f64), "the largest told apart");
     assert!(Errors::new(f64::NAN, &[]).is_err());
     assert!(Errors::new(0.01, &[-1.0]).is_err());
     assert!(Errors::new(0.01, &[1.0; 5]).is_err());

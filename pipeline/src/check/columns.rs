@@ -99,11 +99,11 @@ impl Check<'_> {
         fits: fn(ColumnKind) -> bool,
         (needed, remedy): (&str, &str),
     ) {
-        if let Some(kind) = self.column(path, event, column) {
-            if !fits(kind) {
-                let message = format!("`{column}` holds {}, not {needed}", kind.words());
-                self.error(path, message, remedy);
-            }
+        if let Some(kind) = self.column(path, event, column)
+            && !fits(kind)
+        {
+            let message = format!("`{column}` holds {}, not {needed}", kind.words());
+            self.error(path, message, remedy);
         }
     }
 
@@ -168,14 +168,14 @@ impl Check<'_> {
             self.leak(&path, reference);
             self.number(&path, event, reference);
         }
-        if let LabelSource::Column(value) = &self.pipeline.label.value {
-            if *value == question.estimate {
-                self.error(
-                    "question.estimate",
-                    format!("the estimate is the label: `{value}`"),
-                    "name the column with what the primary model answered before it came true",
-                );
-            }
+        if let LabelSource::Column(value) = &self.pipeline.label.value
+            && *value == question.estimate
+        {
+            self.error(
+                "question.estimate",
+                format!("the estimate is the label: `{value}`"),
+                "name the column with what the primary model answered before it came true",
+            );
         }
     }
 
@@ -185,9 +185,11 @@ impl Check<'_> {
         match &label.value {
             LabelSource::Column(value) => self.number("label.value", &label.event, value),
             LabelSource::Elapsed { from, until } => {
-                let in_label = self.schema(&label.event).map(|s| s.column_with_name(from).is_some());
-                let in_question =
-                    self.schema(&question.event).is_some_and(|s| s.column_with_name(from).is_some());
+                let in_label =
+                    self.schema(&label.event).map(|s| s.column_with_name(from).is_some());
+                let in_question = self
+                    .schema(&question.event)
+                    .is_some_and(|s| s.column_with_name(from).is_some());
                 let event = match in_label {
                     Some(false) if in_question => &question.event,
                     Some(_) | None => &label.event,
@@ -211,32 +213,31 @@ impl Check<'_> {
         let (question, label) = (&self.pipeline.question, &self.pipeline.label);
         let asked = self.column("question.join", &question.event, &question.join);
         let came = self.column("label.join", &label.event, &label.join);
-        for (path, kind, column) in [
-            ("question.join", asked, &question.join),
-            ("label.join", came, &label.join),
-        ] {
-            if let Some(kind) = kind {
-                if !matches!(kind, ColumnKind::Integer | ColumnKind::Text) {
-                    let message = format!("`{column}` holds {}, which join badly", kind.words());
-                    self.error(path, message, "name a column of whole numbers or texts");
-                    return;
-                }
+        for (path, kind, column) in
+            [("question.join", asked, &question.join), ("label.join", came, &label.join)]
+        {
+            if let Some(kind) = kind
+                && !matches!(kind, ColumnKind::Integer | ColumnKind::Text)
+            {
+                let message = format!("`{column}` holds {}, which join badly", kind.words());
+                self.error(path, message, "name a column of whole numbers or texts");
+                return;
             }
         }
-        if let (Some(asked), Some(came)) = (asked, came) {
-            if asked != came {
-                let message = format!(
-                    "`{}` holds {} in `{}`, but `{}` holds {} in `{}`",
-                    question.join,
-                    asked.words(),
-                    question.event,
-                    label.join,
-                    came.words(),
-                    label.event
-                );
-                let remedy = "write both as whole numbers or both as texts in the data";
-                self.error("label.join", message, remedy);
-            }
+        if let (Some(asked), Some(came)) = (asked, came)
+            && asked != came
+        {
+            let message = format!(
+                "`{}` holds {} in `{}`, but `{}` holds {} in `{}`",
+                question.join,
+                asked.words(),
+                question.event,
+                label.join,
+                came.words(),
+                label.event
+            );
+            let remedy = "write both as whole numbers or both as texts in the data";
+            self.error("label.join", message, remedy);
         }
     }
 
@@ -294,17 +295,26 @@ impl Check<'_> {
         }
     }
 
-    /// A time of which hours are taken. Times without a zone are in the zone of their event.
+    /// A time of which hours are taken. One without a zone is read as UTC, so its event must say so.
     fn clock_column(&mut self, path: &str, event: &str, column: &str) {
         self.time(path, event, column);
-        let has_zone = self.project.event(event).is_some_and(|event| event.zone.is_some());
         let field = self.schema(event).and_then(|schema| schema.field_with_name(column).ok());
-        let kind = field.map(|field| ColumnKind::of(field.data_type()));
-        if kind == Some(ColumnKind::ZonelessTime) && !has_zone {
-            let message = format!("the times have no zone: `{column}`");
-            let remedy = format!("add `zone = \"UTC\"`, or theirs, to [event.{event}]");
-            self.error(path, message, remedy);
+        if field.map(|field| ColumnKind::of(field.data_type())) != Some(ColumnKind::ZonelessTime) {
+            return;
         }
+        let zone = self.project.event(event).and_then(|event| event.zone.as_deref());
+        let (message, remedy) = match zone {
+            Some("UTC" | "Etc/UTC") => return,
+            Some(zone) => (
+                format!("no hours of times without a zone, but of UTC: `{zone}`"),
+                format!("write `{column}` as timestamps with a zone in the data"),
+            ),
+            None => (
+                format!("the times have no zone: `{column}`"),
+                format!("add `zone = \"UTC\"` to [event.{event}] if that is theirs"),
+            ),
+        };
+        self.error(path, message, remedy);
     }
 
     fn category_column(&mut self, path: &str, event: &str, column: &str) {

@@ -45,8 +45,7 @@ impl RealtimeMlPipeline {
             gate: gate(),
             publish: publish(),
             late: Late::Drop,
-            pending_max: usize::try_from(default_count(&JOIN, "pending_max"))
-                .unwrap_or(usize::MAX),
+            pending_max: usize::try_from(default_count(&JOIN, "pending_max")).unwrap_or(usize::MAX),
         }
     }
 

@@ -35,8 +35,7 @@ pub(super) fn read(name: &str, file: &str, text: &str) -> Result<Definition, Dia
 
 /// Whether a name can stand in paths and registries everywhere.
 fn is_name(name: &str) -> bool {
-    let allowed =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
     (1..=64).contains(&name.len())
         && name.bytes().all(allowed)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -203,9 +202,9 @@ fn features(table: Option<&Table>) -> Vec<FeatureSpec> {
 fn feature(name: &str, word: &str, table: &Known<'_>) -> FeatureKind {
     let column = || table.maybe_text("column").unwrap_or_else(|| name.to_owned());
     let zone = || match table.get("zone") {
-        Some(Value::Table(zone)) => {
-            Zone::Column(Known::new(Some(&zone), &crate::keys::features::ZONE_COLUMN).text("column"))
-        }
+        Some(Value::Table(zone)) => Zone::Column(
+            Known::new(Some(&zone), &crate::keys::features::ZONE_COLUMN).text("column"),
+        ),
         Some(_) | None => Zone::Named(table.text("zone")),
     };
     match word {

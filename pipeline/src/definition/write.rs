@@ -87,7 +87,8 @@ fn maybe(value: Option<&String>) -> Option<Value> {
 /// A number as a person writes it: whole numbers without a fraction.
 fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_whole = value.fract() == 0.0 && value.abs() < EXACT && !(value == 0.0 && value.is_sign_negative());
+    let is_whole =
+        value.fract() == 0.0 && value.abs() < EXACT && !(value == 0.0 && value.is_sign_negative());
     if is_whole { Value::Integer(value as i64) } else { Value::Float(value) }
 }
 
@@ -201,9 +202,9 @@ fn main_learner(pipeline: &RealtimeMlPipeline) -> Table {
     let objective = match pipeline.objective {
         Objective::Median => text("median"),
         Objective::Mean => text("mean"),
-        Objective::Quantile(quantile) => Value::Table(
-            Entries::of(&keys::QUANTILE).put("quantile", Value::Float(quantile)).table,
-        ),
+        Objective::Quantile(quantile) => {
+            Value::Table(Entries::of(&keys::QUANTILE).put("quantile", Value::Float(quantile)).table)
+        }
     };
     let correction = match pipeline.correction {
         Correction::Additive => "additive",

@@ -206,9 +206,9 @@ fn longitude<'a>(table: &'a Table, column: &Column) -> Option<&'a Column> {
         column.is_number() && column.values.iter().flatten().all(|degrees| degrees.abs() <= bound)
     };
     let (easts, _) = names::longitude_of(&column.name)?;
-    let east = easts.iter().find_map(|name| {
-        table.columns.iter().find(|column| column.name.to_lowercase() == *name)
-    })?;
+    let east = easts
+        .iter()
+        .find_map(|name| table.columns.iter().find(|column| column.name.to_lowercase() == *name))?;
     (is_degrees(column, 90.0) && is_degrees(east, 180.0)).then_some(east)
 }
 
@@ -217,7 +217,7 @@ pub(super) fn thousands(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

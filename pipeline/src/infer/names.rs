@@ -26,8 +26,17 @@ fn score(name: &str, sure: &[&str], maybe: &[&str]) -> u32 {
 /// How much a name sounds like an estimate.
 pub(super) fn estimate(name: &str) -> u32 {
     let sure = [
-        "eta", "estimate", "estimated", "est", "pred", "prediction", "predicted", "forecast",
-        "forecasted", "expected", "yhat",
+        "eta",
+        "estimate",
+        "estimated",
+        "est",
+        "pred",
+        "prediction",
+        "predicted",
+        "forecast",
+        "forecasted",
+        "expected",
+        "yhat",
     ];
     score(name, &sure, &["scheduled", "planned", "promised", "quoted", "baseline", "model"])
 }
@@ -72,9 +81,35 @@ pub(super) fn is_moment(name: &str) -> bool {
 /// Whether a name sounds like something that is counted or measured.
 pub(super) fn is_measure(name: &str) -> bool {
     let list = [
-        "miles", "km", "meters", "metres", "distance", "delay", "count", "items", "size", "weight",
-        "price", "amount", "qty", "quantity", "speed", "temperature", "temp", "age", "load", "num",
-        "rate", "score", "total", "length", "width", "height", "volume", "stops", "passengers",
+        "miles",
+        "km",
+        "meters",
+        "metres",
+        "distance",
+        "delay",
+        "count",
+        "items",
+        "size",
+        "weight",
+        "price",
+        "amount",
+        "qty",
+        "quantity",
+        "speed",
+        "temperature",
+        "temp",
+        "age",
+        "load",
+        "num",
+        "rate",
+        "score",
+        "total",
+        "length",
+        "width",
+        "height",
+        "volume",
+        "stops",
+        "passengers",
     ];
     score(name, &list, &[]) > 0 || unit(name).is_some()
 }

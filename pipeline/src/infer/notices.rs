@@ -19,6 +19,17 @@ pub(super) fn of(roles: &Roles<'_>, choice: &Choice) -> Vec<Notice> {
     notices.extend(duplicates(roles));
     notices.extend(units(roles));
     notices.extend(constant(roles));
+    if !choice.references.is_empty() {
+        let others = crate::diagnostic::list(choice.references.iter().map(String::as_str));
+        notices.push(Notice {
+            level: Level::Note,
+            message: format!(
+                "`{}` is corrected; for reference only: {others}",
+                roles.estimate.name
+            ),
+            remedy: "exchange them in the definition if another one is served".to_owned(),
+        });
+    }
     for left_out in choice.left_out.iter().filter(|left_out| left_out.is_leak) {
         notices.push(warning(
             format!("left out of the features: `{}` {}", left_out.column, left_out.reason),
@@ -60,7 +71,7 @@ fn delay(roles: &Roles<'_>) -> Vec<Notice> {
     let early = delays.iter().filter(|delay| **delay < 0.0).count();
     if early > 0 {
         let message = format!(
-            "{} labels are earlier than their questions ({:.1} %)",
+            "labels that are earlier than their questions: {} ({:.1} %)",
             thousands(early),
             100.0 * early as f64 / delays.len() as f64
         );
@@ -133,15 +144,15 @@ fn duplicates(roles: &Roles<'_>) -> Vec<Notice> {
     let asked = repeated(&roles.question_join.hashes);
     if asked > 0 {
         notices.push(note(format!(
-            "{} questions repeat a key, told apart by their time: `{}`",
-            thousands(asked),
-            roles.question_join.name
+            "questions that repeat a `{}`, told apart by their time: {}",
+            roles.question_join.name,
+            thousands(asked)
         )));
     }
     let came = repeated(&roles.label_join.hashes);
     if came > 0 && !roles.is_wide() {
         notices.push(warning(
-            format!("{} labels repeat a key: `{}`", thousands(came), roles.label_join.name),
+            format!("labels that repeat a `{}`: {}", roles.label_join.name, thousands(came)),
             "the first label of a key counts; the others are dead letters",
         ));
     }
@@ -151,7 +162,7 @@ fn duplicates(roles: &Roles<'_>) -> Vec<Notice> {
     let same = same.filter(|place| !places.insert(*place)).count();
     if same > 0 {
         notices.push(warning(
-            format!("{} questions have the key and the time of another", thousands(same)),
+            format!("questions with the key and the time of another: {}", thousands(same)),
             "name the column that tells them apart as `id` in [question]",
         ));
     }

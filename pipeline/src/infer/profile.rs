@@ -121,9 +121,8 @@ fn column(name: &str, array: &ArrayRef) -> Column {
     let kind = ColumnKind::of(array.data_type());
     let hashes = hashes(array, kind);
     let mut values = values(array, kind);
-    let epoch = (kind == ColumnKind::Integer && names::is_moment(name))
-        .then(|| epoch(&values))
-        .flatten();
+    let epoch =
+        (kind == ColumnKind::Integer && names::is_moment(name)).then(|| epoch(&values)).flatten();
     if let Some(epoch) = epoch {
         let micros = epoch.nanos() as f64 / 1000.0;
         values.iter_mut().flatten().for_each(|value| *value *= micros);
@@ -176,10 +175,10 @@ fn epoch(values: &[Option<f64>]) -> Option<Epoch> {
     const YEAR_2100: f64 = 4_102_444_800.0;
     let known = super::stats::sorted(values.iter().copied().flatten());
     let (low, high) = (known.first()?, known.last()?);
-    [Epoch::Seconds, Epoch::Milliseconds, Epoch::Microseconds, Epoch::Nanoseconds]
-        .into_iter()
-        .find(|epoch| {
+    [Epoch::Seconds, Epoch::Milliseconds, Epoch::Microseconds, Epoch::Nanoseconds].into_iter().find(
+        |epoch| {
             let per_second = 1e9 / epoch.nanos() as f64;
             *low >= YEAR_2000 * per_second && *high <= YEAR_2100 * per_second
-        })
+        },
+    )
 }

@@ -47,17 +47,16 @@ impl<'a> Roles<'a> {
     pub(super) fn actual(&self, (asked, came): (usize, usize)) -> Option<f64> {
         match self.value {
             Value::Column(column) => column.value(came),
-            Value::Elapsed { unit_micros } => {
-                Some((self.label_time.value(came)? - self.question_time.value(asked)?) / unit_micros)
-            }
+            Value::Elapsed { unit_micros } => Some(
+                (self.label_time.value(came)? - self.question_time.value(asked)?) / unit_micros,
+            ),
         }
     }
 
     /// `actual - estimate` of each pair.
     pub(super) fn residuals(&self) -> Vec<f64> {
-        let residual = |pair: &(usize, usize)| {
-            Some(self.actual(*pair)? - self.estimate.value(pair.0)?)
-        };
+        let residual =
+            |pair: &(usize, usize)| Some(self.actual(*pair)? - self.estimate.value(pair.0)?);
         sorted(self.pairs.iter().filter_map(residual))
     }
 
@@ -81,9 +80,12 @@ pub(super) fn find(tables: &[Table]) -> Result<Roles<'_>, Refusal> {
     for question in tables {
         for label in tables.iter().filter(|label| !std::ptr::eq(*label, question)) {
             let Some(join) = join(question, label) else { continue };
-            let score = join.score + likeness(question, names::estimate)
+            let score = join.score
+                + likeness(question, names::estimate)
                 + likeness(label, names::outcome)
-                + 0.5 * (time_likeness(question, names::asked) + time_likeness(label, names::came_true));
+                + 0.5
+                    * (time_likeness(question, names::asked)
+                        + time_likeness(label, names::came_true));
             if best.as_ref().is_none_or(|(other, ..)| score > *other) {
                 best = Some((score, question, label, join));
             }
@@ -268,9 +270,9 @@ fn estimate<'a>(
         .max_by_key(|column| names::outcome(&column.name))
         .filter(|column| names::outcome(&column.name) > 0);
     let near = |column: &Column| {
-        let known = pairs.iter().filter_map(|(asked, came)| {
-            Some((column.value(*asked)?, outcome?.value(*came)?))
-        });
+        let known = pairs
+            .iter()
+            .filter_map(|(asked, came)| Some((column.value(*asked)?, outcome?.value(*came)?)));
         correlation(known).unwrap_or(0.0)
     };
     let sounding = question
@@ -305,10 +307,8 @@ fn value<'a>(roles: &Roles<'a>) -> Option<&'a Column> {
         });
         correlation(known).unwrap_or(0.0)
     };
-    let sounding = numbers
-        .clone()
-        .filter(|column| names::outcome(&column.name) > 0)
-        .max_by(|a, b| {
+    let sounding =
+        numbers.clone().filter(|column| names::outcome(&column.name) > 0).max_by(|a, b| {
             let by_name = names::outcome(&a.name).cmp(&names::outcome(&b.name));
             by_name.then_with(|| near(a).total_cmp(&near(b)))
         });

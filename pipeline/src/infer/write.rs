@@ -5,27 +5,24 @@ use super::profile::{Column, Table};
 use super::roles::{Roles, Value};
 use super::stats::{quantile, round_up, sorted};
 use super::{Inference, Notice, names};
-use crate::check::{ColumnKind, is_category};
+use crate::check::ColumnKind;
 use crate::definition::RealtimeMlPipeline;
 use crate::project::Epoch;
 use crate::tree::{Value as Toml, bare_or_quoted};
+use std::collections::BTreeMap;
 use trueup_event::Duration;
 use trueup_learner::features::FeatureKind;
+use trueup_learner::learners::LearnerSpec;
 use trueup_learner::learners::linear::LinearParams;
 use trueup_learner::learners::rls::RlsParams;
 use trueup_learner::learners::segment::SegmentParams;
-use trueup_learner::learners::LearnerSpec;
 use trueup_learner::spec::{Guard, Limit};
 
 /// How long labels are waited for: the first that is twice the slowest of a thousand.
 const WAITS_HOURS: [i64; 9] = [1, 2, 6, 12, 24, 72, 168, 720, 2160];
 
 /// Both texts.
-pub(super) fn inference(
-    roles: &Roles<'_>,
-    choice: &Choice,
-    notices: Vec<Notice>,
-) -> Inference {
+pub(super) fn inference(roles: &Roles<'_>, choice: &Choice, notices: Vec<Notice>) -> Inference {
     let events = event_names(roles);
     let pipeline = pipeline(roles, choice, &events);
     Inference {
@@ -64,9 +61,7 @@ fn pipeline(roles: &Roles<'_>, choice: &Choice, events: &[String; 2]) -> Realtim
     pipeline.label.event.clone_from(&events[1]);
     pipeline.label.join.clone_from(&roles.label_join.name);
     pipeline = match roles.value {
-        Value::Column(column) => {
-            pipeline.label(&events[1], &roles.label_join.name, &column.name)
-        }
+        Value::Column(column) => pipeline.label(&events[1], &roles.label_join.name, &column.name),
         Value::Elapsed { .. } => {
             pipeline.label_elapsed(&roles.question_time.name, &roles.label_time.name)
         }
@@ -76,16 +71,43 @@ fn pipeline(roles: &Roles<'_>, choice: &Choice, events: &[String; 2]) -> Realtim
     learners(pipeline, roles)
 }
 
-/// Recent means of the categories lead; a hashed linear model and decayed means challenge them.
+/// Recent means of the categories that tell most of the error lead; a hashed linear model with
+/// their crosses and decayed means per segment challenge them.
 fn learners(mut pipeline: RealtimeMlPipeline, roles: &Roles<'_>) -> RealtimeMlPipeline {
-    let mut names: Vec<(usize, String)> = pipeline
+    let columns = telling(&pipeline, roles);
+    let name = |column: &&Column| column.name.clone();
+    let all: Vec<String> = columns.iter().map(name).collect();
+    let mut recent: Vec<Vec<String>> = all.iter().map(|name| vec![name.clone()]).collect();
+    recent.extend(all.get(..2).map(<[String]>::to_vec));
+    pipeline.learner = LearnerSpec::Rls(RlsParams { recent, ..Default::default() });
+    if all.is_empty() {
+        return pipeline;
+    }
+    let mut crosses = Vec::new();
+    for (i, first) in all.iter().enumerate() {
+        crosses.extend(all[i + 1..].iter().map(|other| vec![first.clone(), other.clone()]));
+    }
+    // A segment is a place or a kind, which lasts; hours and days come and go.
+    let lasting = |column: &&&Column| !names::is_calendar(&column.name);
+    let mut coarse: Vec<&Column> = columns.iter().filter(lasting).take(3).copied().collect();
+    coarse.sort_by_key(|column| column.distinct);
+    let path: Vec<String> = coarse.iter().map(name).collect();
+    let levels = (1..=path.len()).map(|depth| path[..depth].to_vec()).collect();
+    pipeline.challengers = vec![
+        LearnerSpec::Linear(LinearParams { crosses, ..Default::default() }),
+        LearnerSpec::Segment(SegmentParams { levels, ..Default::default() }),
+    ];
+    pipeline.gate.guards = vec![guard(roles, coarse.first().map(name))];
+    pipeline
+}
+
+/// The four categories whose means tell most of the estimate's error, the most telling first.
+fn telling<'a>(pipeline: &RealtimeMlPipeline, roles: &Roles<'a>) -> Vec<&'a Column> {
+    let mut columns: Vec<(f64, &Column)> = pipeline
         .features
         .iter()
         .filter_map(|feature| match &feature.kind {
-            FeatureKind::Category { column } => {
-                let distinct = roles.question.column(column).map_or(0, |column| column.distinct);
-                Some((distinct, feature.name.clone()))
-            }
+            FeatureKind::Category { column } => roles.question.column(column),
             FeatureKind::Number { .. }
             | FeatureKind::Log { .. }
             | FeatureKind::Bucket { .. }
@@ -94,41 +116,43 @@ fn learners(mut pipeline: RealtimeMlPipeline, roles: &Roles<'_>) -> RealtimeMlPi
             | FeatureKind::DayOfWeek { .. }
             | FeatureKind::Geohash { .. } => None,
         })
+        .map(|column| (explained(column, roles), column))
         .collect();
-    names.sort();
-    names.truncate(4);
-    let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
-    let singles: Vec<Vec<String>> = names.iter().map(|name| vec![name.clone()]).collect();
-    let mut crosses = Vec::new();
-    for (i, first) in names.iter().enumerate() {
-        crosses.extend(names[i + 1..].iter().map(|other| vec![first.clone(), other.clone()]));
-    }
-    let levels: Vec<Vec<String>> =
-        (1..=names.len().min(3)).map(|depth| names[..depth].to_vec()).collect();
-    pipeline.learner =
-        LearnerSpec::Rls(RlsParams { recent: singles.clone(), ..Default::default() });
-    if names.is_empty() {
-        return pipeline;
-    }
-    pipeline.challengers = vec![
-        LearnerSpec::Linear(LinearParams { crosses, ..Default::default() }),
-        LearnerSpec::Segment(SegmentParams { levels, ..Default::default() }),
-    ];
-    pipeline.gate.guards = vec![guard(roles, &pipeline)];
-    pipeline
+    columns.sort_by(|a, b| b.0.total_cmp(&a.0));
+    columns.into_iter().take(4).map(|(_, column)| column).collect()
 }
 
-/// The slow tail may get worse by a twentieth, in each value of the coarsest category.
-fn guard(roles: &Roles<'_>, pipeline: &RealtimeMlPipeline) -> Guard {
+/// How much of the squared error the means of a column's values explain; values seen a few times
+/// count for little.
+fn explained(column: &Column, roles: &Roles<'_>) -> f64 {
+    const SHRINK: f64 = 20.0;
+    let mut groups: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    let (mut sum, mut count) = (0.0, 0.0);
+    for pair in &roles.pairs {
+        let (Some(actual), Some(estimate)) = (roles.actual(*pair), roles.estimate.value(pair.0))
+        else {
+            continue;
+        };
+        let group = groups.entry(column.hashes.get(pair.0).copied().unwrap_or(0)).or_default();
+        group.0 += actual - estimate;
+        group.1 += 1.0;
+        sum += actual - estimate;
+        count += 1.0;
+    }
+    let mean = sum / f64::max(count, 1.0);
+    let part = |(sum, count): (f64, f64)| {
+        let apart = sum / count - mean;
+        count * apart * apart * count / (count + SHRINK)
+    };
+    groups.into_values().map(part).sum()
+}
+
+/// The slow tail may get worse by a twentieth.
+fn guard(roles: &Roles<'_>, per: Option<String>) -> Guard {
     let tail = sorted(roles.residuals().iter().map(|residual| residual.abs()));
     let worse_by = round_up(quantile(&tail, 0.95).unwrap_or(1.0) / 20.0);
     let named = RealtimeMlPipeline::new("guard").guard("p95", worse_by);
     let questions_min = named.gate.guards.first().map_or(100, |guard| guard.questions_min);
-    let coarsest = pipeline.features.iter().filter(|feature| is_category(&feature.kind));
-    let per = coarsest
-        .filter_map(|feature| roles.question.column(&feature.name))
-        .min_by_key(|column| column.distinct)
-        .map(|column| column.name.clone());
     Guard { metric: "p95".to_owned(), worse_by, per, questions_min }
 }
 
@@ -149,10 +173,10 @@ fn limit(roles: &Roles<'_>) -> Limit {
 
 /// The definition, with the columns that were left out as comments below the features.
 fn definition(pipeline: &RealtimeMlPipeline, choice: &Choice) -> String {
-    let mut text = String::from(
-        "# Guessed from the columns of the data: read it before you trust it.\n",
-    );
-    let mut comments = String::from("# hours are counted in UTC: name the zone your users live in\n");
+    let mut text =
+        String::from("# Guessed from the columns of the data: read it before you trust it.\n");
+    let mut comments =
+        String::from("# hours are counted in UTC: name the zone your users live in\n");
     for left_out in &choice.left_out {
         comments.push_str(&format!("# left out: {} {}\n", left_out.column, left_out.reason));
     }

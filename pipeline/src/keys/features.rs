@@ -19,7 +19,11 @@ const PLACE: &[&str] = &["latitude", "longitude"];
 
 /// Every form, in the order of the reference.
 pub static FORMS: &[Form] = &[
-    Form { name: "category", takes: COLUMN, about: "a text, a whole number, a boolean or a day, taken as a name" },
+    Form {
+        name: "category",
+        takes: COLUMN,
+        about: "a text, a whole number, a boolean or a day, taken as a name",
+    },
     Form { name: "number", takes: COLUMN, about: "a number" },
     Form { name: "log", takes: COLUMN, about: "sign(x) ln(1 + |x|) of a number" },
     Form {

@@ -88,8 +88,7 @@ impl Project {
             let name = &environment.name;
             let path = format!("environment.{name}.events");
             let message = format!("environment {name} does not say where the event is: `{event}`");
-            let remedy =
-                format!("add `events.{event} = \"PATH.parquet\"` to [environment.{name}]");
+            let remedy = format!("add `events.{event} = \"PATH.parquet\"` to [environment.{name}]");
             self.source.error(Part::Key, &path, message, remedy).into()
         })
     }

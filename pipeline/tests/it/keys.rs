@@ -19,9 +19,8 @@ fn as_json(text: &str) -> Value {
 
 #[test]
 fn shipped_files_fit_the_schemas() {
-    let shipped = |file: &str| {
-        std::fs::read_to_string(repository().join(file)).expect("is shipped")
-    };
+    let shipped =
+        |file: &str| std::fs::read_to_string(repository().join(file)).expect("is shipped");
     for name in project().definition_names() {
         let value = as_json(&shipped(&format!("pipelines/{name}.toml")));
         assert_eq!(fits(&pipeline_schema(), &value), Ok(()), "{name}");

@@ -1,5 +1,6 @@
 //! Tests of definitions as their users meet them: files in, objects and messages out.
 
+mod infer;
 mod keys;
 mod mistakes;
 mod round_trip;

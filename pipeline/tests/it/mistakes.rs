@@ -1,9 +1,10 @@
 //! Mistakes, each with the message it gets: file, line, column, the line itself, and the remedy.
 
 use crate::{flights, project, schema};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
 use insta::assert_snapshot;
 use std::path::Path;
+use std::sync::Arc;
 use trueup_pipeline::{Definition, Diagnostics, Project, Schemas};
 
 pub(crate) const DEFINITION: &str = r#"unit = "minutes"
@@ -59,7 +60,11 @@ pub(crate) const SHAPE: &[Mistake] = &[
     ("a key misspelt", "join     =", "jion     ="),
     ("a key of another section", "estimate = \"eta_minutes\"", "@\nwait = \"1h\""),
     ("a key of nowhere", "unit = \"minutes\"", "@\nspeed = 3"),
-    ("a section forgotten", "[learner]\nkind    = \"linear\"\ncrosses = [[\"carrier\", \"origin\"]]", ""),
+    (
+        "a section forgotten",
+        "[learner]\nkind    = \"linear\"\ncrosses = [[\"carrier\", \"origin\"]]",
+        "",
+    ),
     ("no wait", "wait  = \"24h\"\n", ""),
     ("a wait without its unit", "\"24h\"", "24"),
     ("a wait of nothing", "\"24h\"", "\"0s\""),
@@ -80,7 +85,11 @@ pub(crate) const SHAPE: &[Mistake] = &[
     ("a query", "unit = \"minutes\"", "@\nquery = \"select 1\""),
     ("a metric misspelt", "\"p95\"", "\"p59\""),
     ("a certainty", "[gate]", "@\nconfidence = 1.0"),
-    ("a guard that is no list", "[{ metric = \"p95\", worse_by = 0.5, per = \"origin\" }]", "\"p95\""),
+    (
+        "a guard that is no list",
+        "[{ metric = \"p95\", worse_by = 0.5, per = \"origin\" }]",
+        "\"p95\"",
+    ),
     ("two cadences", "every = \"1h\"", "@\nevery_labels = 5000"),
     ("no candidates ever", "every = \"1h\"", "every_labels = 0"),
 ];
@@ -109,9 +118,21 @@ const CHECK: &[Mistake] = &[
     ("a cross of no feature", "\"carrier\", \"origin\"", "\"carrier\", \"orgin\""),
     ("a parameter out of range", "kind    = \"linear\"", "@\nbits = 40"),
     ("a share beyond one", "\"p95\", worse_by = 0.5", "\"within_5\", worse_by = 2"),
-    ("a time between columns in dollars", "value = \"actual_minutes\"", "value = { from = \"departed_at\", until = \"arrived_at\" }"),
-    ("a challenger that is the learner", "[gate]", "[[challenger]]\nkind = \"linear\"\ncrosses = [[\"carrier\", \"origin\"]]\n\n@"),
-    ("no guard, and an early end", "[gate]\nguard = [{ metric = \"p95\", worse_by = 0.5, per = \"origin\" }]\n\n[publish]", "[publish]\nexpires = \"10m\""),
+    (
+        "a time between columns in dollars",
+        "value = \"actual_minutes\"",
+        "value = { from = \"departed_at\", until = \"arrived_at\" }",
+    ),
+    (
+        "a challenger that is the learner",
+        "[gate]",
+        "[[challenger]]\nkind = \"linear\"\ncrosses = [[\"carrier\", \"origin\"]]\n\n@",
+    ),
+    (
+        "no guard, and an early end",
+        "[gate]\nguard = [{ metric = \"p95\", worse_by = 0.5, per = \"origin\" }]\n\n[publish]",
+        "[publish]\nexpires = \"10m\"",
+    ),
 ];
 
 /// Wrong in the project's file.
@@ -138,10 +159,7 @@ pub(crate) fn with(text: &str, (name, was, now): &Mistake) -> String {
 }
 
 /// Every mistake with its message; each must have a place and a remedy.
-fn messages(
-    mistakes: &[Mistake],
-    faults_of: impl Fn(&Mistake) -> Option<Diagnostics>,
-) -> String {
+fn messages(mistakes: &[Mistake], faults_of: impl Fn(&Mistake) -> Option<Diagnostics>) -> String {
     let mut page = String::new();
     for mistake in mistakes {
         let faults = faults_of(mistake).unwrap_or_else(|| panic!("{}: no fault", mistake.0));
@@ -245,6 +263,23 @@ fn mistakes_about_times() {
     compare("times", &page);
     let zoned = PROJECT.replace("time = \"arrived_at\"", "time = \"arrived_at\"\nzone = \"UTC\"");
     assert!(faults(&naive, &zoned).is_none());
+    let mut local = flights();
+    let departures = Schema::clone(&local["departures"]);
+    let fields = departures.fields().iter().map(|field| match field.name().as_str() {
+        "departed_at" => {
+            let kind = DataType::Timestamp(TimeUnit::Second, None);
+            field.as_ref().clone().with_data_type(kind)
+        }
+        _ => field.as_ref().clone(),
+    });
+    local.insert("departures".into(), Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+    let in_zone = |zone: &str| {
+        let time = "\"departed_at\"";
+        faults(&local, &PROJECT.replace(time, &format!("{time}\nzone = \"{zone}\"")))
+    };
+    assert!(in_zone("UTC").is_none());
+    let said = in_zone("America/New_York").expect("hours would be those of UTC").to_string();
+    assert!(said.contains("but of UTC: `America/New_York`"), "{said}");
     let counted = PROJECT.replace("time = \"arrived_at\"", "time = \"arrived_at\"\nepoch = \"ms\"");
     assert!(faults(&of(DataType::Int64), &counted).is_none());
 }

@@ -22,7 +22,7 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         (-1000_i32..1000).prop_map(f64::from),
         -1.0e9..1.0e9,
-        select(vec![0.1, 1e-12, 1e300, 0.0, -0.0, 9_007_199_254_740_993.0])
+        select(vec![0.1, 1e-12, 1e300, 0.0, -0.0, 9_007_199_254_740_994.0])
     ]
 }
 
@@ -63,7 +63,11 @@ fn learner() -> impl Strategy<Value = LearnerSpec> {
         (groups(), 10_u8..24, number()).prop_map(|(crosses, bits, rate)| {
             let loss = Some(linear::LossName::Absolute);
             LearnerSpec::Linear(linear::LinearParams {
-                crosses, bits, rate, loss, ..Default::default()
+                crosses,
+                bits,
+                rate,
+                loss,
+                ..Default::default()
             })
         }),
         (groups(), prop::collection::vec(duration(), 0..3)).prop_map(|(recent, half_lives)| {
@@ -71,7 +75,10 @@ fn learner() -> impl Strategy<Value = LearnerSpec> {
         }),
         (groups(), duration(), number()).prop_map(|(levels, half_life, shrink)| {
             LearnerSpec::Segment(segment::SegmentParams {
-                levels, half_life, shrink, ..Default::default()
+                levels,
+                half_life,
+                shrink,
+                ..Default::default()
             })
         }),
     ]
@@ -157,7 +164,11 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn text_and_back_is_the_identity(pipeline in any_pipeline()) {

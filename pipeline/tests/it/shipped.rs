@@ -38,3 +38,18 @@ fn what_was_read_is_written_and_read_again() {
         assert_eq!(again.pipeline().to_toml(), text);
     }
 }
+
+#[test]
+fn what_is_not_there_is_told_with_what_is() {
+    let faults = project().definition("flight_eat").expect_err("is not there").to_string();
+    assert!(faults.contains("no such pipeline: `flight_eat`"), "{faults}");
+    assert!(faults.contains("did you mean `flight_eta`?"), "{faults}");
+    let faults = project().environment(Some("lokal")).expect_err("is not there").to_string();
+    assert!(faults.contains("did you mean `local`?"), "{faults}");
+    let empty = tempfile::tempdir().expect("a folder");
+    let faults = Project::load(empty.path()).expect_err("no project").to_string();
+    assert!(faults.contains("trueup init"), "{faults}");
+    std::fs::write(empty.path().join("trueup.toml"), [0xff, 0xfe]).expect("is writable");
+    let faults = Project::load(empty.path()).expect_err("no text").to_string();
+    assert!(faults.contains("save the file as UTF-8"), "{faults}");
+}

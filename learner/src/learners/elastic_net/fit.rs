@@ -1,14 +1,16 @@
 //! One fit: from the rows of a window to coefficients.
 //!
 //! The rows are condensed first: inputs and residuals are brought to mean 0 and spread 1, and their
-//! correlations `C` (inputs with inputs) and `c` (inputs with residual) are summed up. With `C = L L'`,
-//! the elastic net of the few rows `L'` and `L⁻¹ c` has the same objective, up to a constant, as that
-//! of all rows, at a cost that does not depend on their number. linfa solves it by coordinate descent.
+//! correlations `C` (inputs with inputs) and `c` (inputs with residual) are summed up. With `C = L
+//! L'`, the elastic net of the few rows `L'` and `L⁻¹ c` has the same objective, up to a constant,
+//! as that of all rows, at a cost that does not depend on their number. linfa solves it by
+//! coordinate descent.
 //!
 //! Bits are the same on every machine: the sums here go in the order of the rows; linfa's descent
-//! takes products of vectors only, which ndarray without BLAS sums in eight fixed lanes; the kernels
-//! that ndarray chooses at run time are those of products of matrices, and linfa takes one only for
-//! variances, when there are more rows than inputs, which there never are. A test holds the bits.
+//! takes products of vectors only, which ndarray without BLAS sums in eight fixed lanes; the
+//! kernels that ndarray chooses at run time are those of products of matrices, and linfa takes one
+//! only for variances, when there are more rows than inputs, which there never are. A test holds
+//! the bits.
 
 use crate::learners::rls::dot;
 use crate::spec::Objective;
@@ -79,8 +81,8 @@ pub(super) fn scaled(scale: Scale, value: f64) -> f64 {
     }
 }
 
-/// Fits rows of a residual, numbers and buckets. `None` when there are too few, their sums overflow,
-/// or the descent does not arrive.
+/// Fits rows of a residual, numbers and buckets. `None` when there are too few, their sums
+/// overflow, or the descent does not arrive.
 pub(super) fn fit(
     inputs: &Inputs,
     rows: &[&[u64]],
@@ -97,7 +99,9 @@ pub(super) fn fit(
     }
     let scales: Vec<Scale> = (1..=inputs.numbers)
         .map(|word| scale_of(rows.iter().map(|row| f64::from_bits(row[word]))))
-        .map(|scale| if scale.spread.is_finite() { scale } else { Scale { mean: 0.0, spread: 0.0 } })
+        .map(
+            |scale| if scale.spread.is_finite() { scale } else { Scale { mean: 0.0, spread: 0.0 } },
+        )
         .collect();
     let coefficients = if target.spread > 0.0 {
         let sums = Sums::of(inputs, rows, target, &scales);
@@ -105,9 +109,10 @@ pub(super) fn fit(
     } else {
         vec![0.0; inputs.len()]
     };
-    let range = residuals.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &residual| {
-        [low.min(residual), high.max(residual)]
-    });
+    let range =
+        residuals.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &residual| {
+            [low.min(residual), high.max(residual)]
+        });
     let mut active = Vec::new();
     for (residual, row) in residuals.iter_mut().zip(rows) {
         activate(inputs, row, &scales, &mut active);
@@ -281,8 +286,9 @@ impl Problem {
         Some((root, target))
     }
 
-    /// Whether the slope of the objective is 0 wherever a weight is not 0, and within the L1 penalty
-    /// elsewhere. linfa itself stops without a word, and never finds its gap closed without L1.
+    /// Whether the slope of the objective is 0 wherever a weight is not 0, and within the L1
+    /// penalty elsewhere. linfa itself stops without a word, and never finds its gap closed without
+    /// L1.
     fn is_solved_by(&self, weights: &[f64], penalty: Penalty, slack: f64) -> bool {
         let edge = penalty.weight * penalty.l1_ratio;
         let shrink = penalty.weight * (1.0 - penalty.l1_ratio);

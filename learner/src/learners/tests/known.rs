@@ -21,8 +21,9 @@ fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         b.swap(column, pivot);
         for row in column + 1..n {
             let factor = a[row][column] / a[column][column];
-            for place in column..n {
-                a[row][place] -= factor * a[column][place];
+            let (above, below) = a.split_at_mut(row);
+            for (cell, over) in below[0][column..].iter_mut().zip(&above[column][column..]) {
+                *cell -= factor * over;
             }
             b[row] -= factor * b[column];
         }
@@ -66,7 +67,8 @@ fn rls_without_forgetting_is_ordinary_least_squares() {
         let numbers = [f64::from(i), 1e4 * f64::from(i), -2.5];
         let features = Features { time: at(600), categories: &[], numbers: &numbers };
         let found = rls.predict_one(&features, &mut inputs);
-        let expected: f64 = expected.iter().zip(&inputs).map(|(weight, input)| weight * input).sum();
+        let expected: f64 =
+            expected.iter().zip(&inputs).map(|(weight, input)| weight * input).sum();
         assert!(((found - expected) / expected).abs() < 1e-6, "{found} {expected}");
     }
 }

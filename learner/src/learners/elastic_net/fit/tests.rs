@@ -126,9 +126,11 @@ fn bits_are_frozen() {
 #[test]
 fn the_intercept_serves_the_objective() {
     let rows = rows(1001);
-    for (objective, share) in
-        [(Objective::Median, 0.5), (Objective::Quantile(0.8), 0.8), (Objective::Quantile(0.05), 0.05)]
-    {
+    for (objective, share) in [
+        (Objective::Median, 0.5),
+        (Objective::Quantile(0.8), 0.8),
+        (Objective::Quantile(0.05), 0.05),
+    ] {
         let fitted = fitted(&rows, NET, objective).expect("it fits");
         let below = |row: &&Vec<u64>| f64::from_bits(row[0]) < estimate(&fitted, row);
         let found = rows.iter().filter(below).count() as f64 / rows.len() as f64;
