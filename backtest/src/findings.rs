@@ -9,7 +9,7 @@ use trueup_learner::gate::Verdict;
 /// Sentences, each with hints of what to look at.
 pub(crate) type Said = Vec<(String, Vec<String>)>;
 
-/// Says what is missing, if anything is: events, matches, or an admitted version. Each with its hints.
+/// Says what is missing, if anything is: events, matches, or an admitted version.
 pub(crate) fn missing(run: &RunReport) -> Said {
     let sides = [(&run.question_event, "question"), (&run.label_event, "label")];
     let empty: Said = sides

@@ -8,6 +8,8 @@
 mod compare;
 pub mod error;
 mod findings;
+#[cfg(test)]
+mod fixture;
 pub mod page;
 pub mod predictions;
 pub mod replay;

@@ -1,8 +1,8 @@
 //! The summary of a replay in a terminal.
 //!
 //! It holds everything that decides whether a definition is worth serving, on one screen; the page
-//! holds the rest. An empty result explains itself. Colour only helps the eye: without it nothing is
-//! lost. Texts from data are printed without their control characters.
+//! holds the rest. An empty result explains itself. Colour only helps the eye: without it nothing
+//! is lost. Texts from data are printed without their control characters.
 
 mod compared;
 mod grid;
@@ -96,7 +96,7 @@ impl Page {
     }
 }
 
-/// Breaks a text at spaces into lines of at most `width` columns, where words allow; 0 never breaks.
+/// Breaks a text at spaces into lines of at most `width` columns; 0 never breaks. Words stay whole.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -284,7 +284,8 @@ fn since_then(run: &RunReport) -> String {
     let ratio = (since.served_mae / since.corrected_mae - 1.0) * 100.0;
     let compared = if ratio < 0.0 { "below" } else { "above" };
     format!(
-        "served {served} {}, {} % {compared} the instant learner's {instant}; primary {primary}; {}",
+        "served {served} {}, {} % {compared} the instant learner's {instant}; primary {primary}; \
+         {}",
         plain(&run.unit),
         fixed(ratio.abs(), 1),
         counted(since.questions, "question"),

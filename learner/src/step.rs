@@ -237,6 +237,7 @@ impl Step {
     /// Takes a label in event-time order: its questions are scored and learned from.
     pub(crate) fn label(&mut self, label: Label, sink: &mut dyn Sink) {
         self.advance_to(label.time, sink);
+        self.expire(label.time, sink);
         self.cursor.is_changed = true;
         match self.join.label(label) {
             Ok(ordinal) => self.learn(ordinal, label, label.time, sink),
@@ -246,7 +247,6 @@ impl Step {
                 sink.take(Effect::DeadLetter(label_letter(&label, reason, detail)));
             }
         }
-        self.expire(label.time, sink);
     }
 
     fn learn(&mut self, ordinal: Ordinal, label: Label, now: EventTime, sink: &mut dyn Sink) {

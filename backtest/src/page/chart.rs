@@ -91,7 +91,8 @@ impl Svg {
             Size::Narrow => format!("{id}-narrow"),
         };
         let text = format!(
-            "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{id}-title {id}-about\"{data}>\
+            "<svg viewBox=\"0 0 {} {}\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-about\"{data}>\
              <title id=\"{id}-title\">{}</title><desc id=\"{id}-about\">{}</desc>",
             frame.width,
             frame.height,

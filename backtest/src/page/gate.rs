@@ -26,8 +26,8 @@ pub(super) fn gate(run: &RunReport, id: &str) -> String {
     if let Some(bounds) = run.gate.improvement {
         let interval = Interval { name: "over no correction".to_owned(), bounds };
         let note = format!(
-            "Improvement per independent unit over no correction, in {}: mean and bounds that hold at \
-             every look, after {}. A version is admitted once the lower bound is above 0.",
+            "Improvement per independent unit over no correction, in {}: mean and bounds that hold \
+             at every look, after {}. A version is admitted once the lower bound is above 0.",
             run.unit,
             counted(run.gate.units, "unit")
         );

@@ -22,8 +22,8 @@ for (const figure of document.querySelectorAll("figure.trend")) {
       line.style.display = "";
       const date = new Date(near[0] * 864e5).toISOString().slice(0, 10);
       const count = Number(near[1]).toLocaleString("en");
-      readout.textContent = `${date}: primary ${near[2]}, corrected ${near[3]}, as served ${near[4]} `
-        + `${figure.dataset.unit}; ${count} questions that day`;
+      readout.textContent = `${date}: primary ${near[2]}, corrected ${near[3]}, `
+        + `as served ${near[4]} ${figure.dataset.unit}; ${count} questions that day`;
     });
     svg.addEventListener("pointerleave", () => {
       line.style.display = "none";

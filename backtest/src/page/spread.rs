@@ -21,8 +21,8 @@ pub(super) fn spread(run: &RunReport, id: &str) -> String {
     let shown = shown(&shares);
     let plot = both(|size| draw(run, &shares, shown, id, size));
     let note = format!(
-        "Share of questions by error (actual \u{2212} answer) in {}: right of 0 the answer was too low. \
-         The outermost steps hold what lies beyond.",
+        "Share of questions by error (actual \u{2212} answer) in {}: right of 0 the answer was too \
+         low. The outermost steps hold what lies beyond.",
         run.unit
     );
     format!(

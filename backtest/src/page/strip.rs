@@ -1,4 +1,4 @@
-//! The strip beneath the errors: one lane per kind of verdict of the main learner, and one for drift.
+//! The strip beneath the errors: a lane per kind of verdict of the main learner, and one for drift.
 
 use super::chart::{Frame, Size, Svg};
 use super::scale::{Scale, day_of};

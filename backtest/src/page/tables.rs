@@ -1,4 +1,4 @@
-//! What needs no plot: metrics, what became of every event, what was set aside, and what it rests on.
+//! What needs no plot: metrics, what became of every event, what was set aside, what it rests on.
 
 use super::markup::{Align, Table, element, escape, figure, put, wrapped};
 use crate::report::{DriftReport, Metrics, RunReport, StreamReport};
@@ -194,7 +194,7 @@ pub(super) fn foundation(run: &RunReport) -> String {
     text.push_str(&element(
         "p",
         "aside",
-        "The same definition over the same events gives the same digest, live, replayed or restarted.",
+        "The same definition over the same events gives the same digest: live, replayed, restarted.",
     ));
     text
 }

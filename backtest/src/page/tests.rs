@@ -35,7 +35,8 @@ fn all() -> Vec<Report> {
     reports
 }
 
-/// The tags of a document in order, as (name, attributes after a space); fails where they are not well formed.
+/// The tags of a document in order, as (name, attributes after a space); fails where they are not
+/// well formed.
 fn tags(html: &str) -> Vec<(String, String)> {
     let body = html.strip_prefix("<!doctype html>\n").expect("a document type");
     let (mut rest, mut open, mut tags) = (body, Vec::new(), Vec::new());
@@ -145,8 +146,8 @@ fn the_lead_tells_what_happened() {
     assert_eq!(
         lead,
         "As served, the mean absolute error fell from 14.50 to 12.25 minutes, 15.5 % lower. The \
-         first version was admitted after 1.6 days; since then it was 1.0 % higher than that of the \
-         learner's own answers."
+         first version was admitted after 1.6 days; since then it was 1.0 % higher than that of \
+         the learner's own answers."
     );
     let html = page(fixture::never_admitted());
     assert!(html.contains("No version was admitted, so the primary estimate was served"), "{html}");

@@ -136,7 +136,8 @@ pub(super) fn trend(run: &RunReport, id: &str, measure: Measure) -> String {
     let details = table(run, measure);
     format!(
         "<figure class=\"trend\" data-unit=\"{}\" data-points=\"{}\">\
-         <div class=\"head\">{}<p class=\"readout\" aria-hidden=\"true\"></p></div>{plot}<figcaption>{}</figcaption></figure>{details}",
+         <div class=\"head\">{}<p class=\"readout\" aria-hidden=\"true\"></p></div>{plot}\
+         <figcaption>{}</figcaption></figure>{details}",
         escape(&run.unit),
         data(&series, decimals(series.smooth[0][0])),
         legend(),

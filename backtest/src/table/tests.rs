@@ -59,24 +59,33 @@ next        trueup backtest flight_eta --report report.html
 #[test]
 fn an_empty_result_explains_itself() {
     let none = explanation(fixture::nothing_fed());
-    assert_eq!(none, "\
+    assert_eq!(
+        none,
+        "\
 no question was fed: 0 rows in `data/departures.parquet`
 hint: look at `events.departures` under [environment.local] in trueup.toml, and at `--from` and
 `--to`
 no label was fed: the time of all 7 rows is null in `data/arrivals.parquet`
-hint: is `time` of [event.arrivals] in trueup.toml the right column?");
+hint: is `time` of [event.arrivals] in trueup.toml the right column?"
+    );
     let unmatched = explanation(fixture::unmatched());
-    assert_eq!(unmatched, "\
+    assert_eq!(
+        unmatched,
+        "\
 0 of 12,100 labels joined
 hint: labels run from 2013-02-20T00:00:00Z to 2013-04-01T00:00:00Z, questions from
 2013-01-01T10:00:00Z to 2013-02-09T05:00:00Z: are both times in the same zone?
 hint: 12 labels set aside: the reasons stand below
 hint: 12,088 labels found no question: do both `join` columns hold the same values of the same
-type?");
+type?"
+    );
     let refused = explanation(fixture::never_admitted());
-    assert_eq!(refused, "\
+    assert_eq!(
+        refused,
+        "\
 no version was admitted: the improvement of 0.12 minutes per unit is not proved; its lower bound
-is -0.25 after 12,000 units, and must be above 0");
+is -0.25 after 12,000 units, and must be above 0"
+    );
 }
 
 #[test]

@@ -295,7 +295,7 @@ impl Check<'_> {
         }
     }
 
-    /// A time of which hours are taken. One without a zone is read as UTC, so its event must say so.
+    /// A time of which hours are taken. One without a zone is read as UTC: its event must say so.
     fn clock_column(&mut self, path: &str, event: &str, column: &str) {
         self.time(path, event, column);
         let field = self.schema(event).and_then(|schema| schema.field_with_name(column).ok());

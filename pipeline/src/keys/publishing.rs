@@ -1,4 +1,5 @@
-//! The keys of `pipelines/NAME.toml` that say when a model may serve: `[gate]`, `[publish]`, `[join]`.
+//! The keys of `pipelines/NAME.toml` that say how labels are awaited and when a model may serve:
+//! `[gate]`, `[publish]` and `[join]`.
 
 use super::{Choice, Key, Need, Params, Section, Shape, Within, learner};
 

@@ -61,11 +61,14 @@ pub(crate) struct Scanned {
     pub(crate) before: u64,
 }
 
+/// Bytes that the decoder will ask for; none where the time is not in the file.
+type Fetched = Option<(Range<u64>, Bytes)>;
+
 /// Some row groups of a file, with the bytes of their time columns.
 struct Unit {
     file: u32,
     footer: Arc<ParquetMetaData>,
-    groups: Vec<(Part, Option<(Range<u64>, Bytes)>)>,
+    groups: Vec<(Part, Fetched)>,
     /// Rows of row groups left out that lie before the range.
     before: u64,
 }
@@ -211,7 +214,7 @@ struct Fold<'a> {
 impl<'a> Fold<'a> {
     fn new(context: &'a Context, part: Part) -> Self {
         let (min, max, last) = (i64::MAX, i64::MIN, i64::MIN);
-        let (order, rows) = (Order::Ascending, usize::MAX..0);
+        let (order, rows) = (Order::Ascending, 0..0);
         Self { context, part, before: 0, row_count: 0, min, max, last, order, rows }
     }
 
@@ -251,7 +254,8 @@ impl<'a> Fold<'a> {
             self.last = micros;
             self.min = self.min.min(micros);
             self.max = self.max.max(micros);
-            self.rows = self.rows.start.min(row)..row + 1;
+            let start = if self.row_count == 0 { row } else { self.rows.start };
+            self.rows = start..row + 1;
             self.row_count += 1;
         }
     }
