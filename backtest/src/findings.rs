@@ -37,7 +37,7 @@ fn nothing_fed(run: &RunReport, stream: &StreamReport, noun: &str) -> (String, V
             vec![format!("is `time` of [event.{event}] in trueup.toml the right column?")],
         );
     }
-    let text = format!("no {noun} was fed: 0 rows in `{location}`");
+    let text = format!("no {noun} was fed: 0 rows came from `{location}`");
     let key = format!("events.{}", plain(&stream.event));
     let place = format!("[environment.{}]", plain(&run.environment));
     (

@@ -93,6 +93,31 @@ fn segment() -> SegmentReport {
     }
 }
 
+fn counts() -> QuestionCounts {
+    QuestionCounts {
+        fed: 12_345,
+        learned: 12_000,
+        pending: 45,
+        expired: 300,
+        evicted: 0,
+        quarantined: 0,
+        late: 0,
+    }
+}
+
+fn labels() -> LabelCounts {
+    LabelCounts {
+        fed: 12_100,
+        joined: 12_000,
+        waiting: 0,
+        orphan: 88,
+        expired: 0,
+        evicted: 0,
+        quarantined: 12,
+        late: 0,
+    }
+}
+
 /// Forty days of a definition that helps.
 pub(crate) fn run() -> RunReport {
     RunReport {
@@ -116,25 +141,8 @@ pub(crate) fn run() -> RunReport {
             corrected_mae: 12.0,
             served_mae: 12.12,
         }),
-        counts: QuestionCounts {
-            fed: 12_345,
-            learned: 12_000,
-            pending: 45,
-            expired: 300,
-            evicted: 0,
-            quarantined: 0,
-            late: 0,
-        },
-        labels: LabelCounts {
-            fed: 12_100,
-            joined: 12_000,
-            waiting: 0,
-            orphan: 88,
-            expired: 0,
-            evicted: 0,
-            quarantined: 12,
-            late: 0,
-        },
+        counts: counts(),
+        labels: labels(),
         dead_letters: vec![DeadLetterCount {
             event: "arrivals".to_owned(),
             reason: "not_finite".to_owned(),

@@ -17,7 +17,7 @@ mod trend;
 use crate::findings::missing;
 use crate::report::{Report, RunReport};
 use crate::wording::{NONE, count, counted, decimals, fixed, moment, percent, signed};
-use markup::{element, escape, figure, put, wrapped};
+use markup::{element, escape, figure, prose, put, wrapped};
 use trend::Measure;
 
 const STYLE: &str = include_str!("page/style.css");
@@ -183,9 +183,9 @@ fn notice(run: &RunReport) -> String {
     for (said, hints) in said {
         let mut first = said.chars();
         let start = first.next().map_or(String::new(), |c| c.to_uppercase().to_string());
-        put(&mut text, format_args!("<p>{}.</p>", figure(&format!("{start}{}", first.as_str()))));
+        put(&mut text, format_args!("<p>{}.</p>", prose(&format!("{start}{}", first.as_str()))));
         for hint in hints {
-            put(&mut text, format_args!("<p class=\"aside\">Hint: {}</p>", figure(&hint)));
+            put(&mut text, format_args!("<p class=\"aside\">Hint: {}</p>", prose(&hint)));
         }
     }
     text.push_str("</div>");

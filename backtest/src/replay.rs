@@ -3,9 +3,7 @@
 use crate::compare::{self, Chunk};
 use crate::error::Error;
 use crate::predictions::{Columns, PredictionWriter};
-use crate::report::{
-    Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport,
-};
+use crate::report::{Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport};
 use crate::tally::{Detail, Tally};
 use crate::vocabulary::Vocabulary;
 use std::path::PathBuf;
@@ -101,10 +99,12 @@ pub fn replay(
     progress.total.store(total.sum(), Ordering::Relaxed);
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel::<Chunk>(16);
-        let comparer = (jobs.len() > 1).then(|| scope.spawn(|| {
-            let receiver = receiver;
-            compare::compare(&names, &receiver)
-        }));
+        let comparer = (jobs.len() > 1).then(|| {
+            scope.spawn(|| {
+                let receiver = receiver;
+                compare::compare(&names, &receiver)
+            })
+        });
         for (group, plans) in plans.chunks(options.threads.max(1)).enumerate() {
             let first = group.saturating_mul(options.threads);
             let chunks = comparer.is_some().then(|| sender.clone());
@@ -215,9 +215,8 @@ fn pass(
         run.finish()
     };
     if let [plan] = plans {
-        let reader = |side: usize| {
-            plan.datasets[side].read(&bounded(&plan.requests[side], options))
-        };
+        let reader =
+            |side: usize| plan.datasets[side].read(&bounded(&plan.requests[side], options));
         return Ok(vec![run(0, plan, Feeds::Own([reader(0)?, reader(1)?]))?]);
     }
     let (shared, receivers) = share(plans, options);
@@ -256,9 +255,9 @@ fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Receiver<F
             let (sender, receiver) = sync_channel(8);
             let source = [&plan.job.questions, &plan.job.labels][side];
             let request = &plan.requests[side];
-            let same = shared.iter_mut().find(|shared| {
-                shared.source == *source && shared.request.stream == request.stream
-            });
+            let same = shared
+                .iter_mut()
+                .find(|shared| shared.source == *source && shared.request.stream == request.stream);
             match same {
                 Some(shared) => {
                     shared.request.columns.extend(request.columns.iter().cloned());
@@ -422,7 +421,10 @@ impl<'a> Run<'a> {
         let residuals = self.tally.residuals();
         let (job, spec, tally) = (self.plan.job, &self.plan.job.spec, &self.tally);
         let (questions, labels) = (self.engine.questions(), self.engine.labels());
-        assert!(questions.add_up() && labels.add_up(), "an event was lost: {questions:?} {labels:?}");
+        assert!(
+            questions.add_up() && labels.add_up(),
+            "an event was lost: {questions:?} {labels:?}"
+        );
         let scores = self.engine.step().scores();
         let named = |names: Vec<String>, errors: &[Errors]| -> Vec<NamedMetrics> {
             let named = names.into_iter().zip(errors);

@@ -324,6 +324,9 @@ pub struct Residuals {
     pub counts: [Vec<u64>; 3],
 }
 
+/// Drift alarms listed in a report; later ones are left out.
+pub const DRIFTS_MAX: usize = 200;
+
 /// One drift alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftReport {

@@ -8,8 +8,8 @@ mod compared;
 mod grid;
 
 use crate::findings::missing;
-use crate::report::{DeadLetterCount, Metrics, Report, RunReport, StreamReport};
-use crate::wording::{NONE, words};
+use crate::report::{DRIFTS_MAX, DeadLetterCount, Metrics, Report, RunReport, StreamReport};
+use crate::wording::{NONE, elapsed, words};
 use crate::wording::{
     bytes, count, counted, decimals, fixed, interval_decimals, moment, number, percent, plain, span,
 };
@@ -133,8 +133,8 @@ fn single(page: &mut Page, run: &RunReport) {
     drifts(page, run);
     let digest = run.digest.to_string();
     let rate = count(run.events_per_second.round().max(0.0) as u64);
-    let elapsed = fixed(run.elapsed_seconds, 1);
-    page.entry("digest", &format!("{}  {rate} events/s, {elapsed} s", &digest[..16]));
+    let elapsed = elapsed(run.elapsed_seconds);
+    page.entry("digest", &format!("{}  {rate} events/s, {elapsed}", &digest[..16]));
     next(page, &run.definition);
 }
 
@@ -360,8 +360,13 @@ fn dead_letters(page: &mut Page, letters: &[DeadLetterCount]) {
 
 fn drifts(page: &mut Page, run: &RunReport) {
     let Some(last) = run.drifts.last() else { return };
-    let mut said = counted(run.drifts.len() as u64, "alarm");
-    said = format!("{said}; last {} by {}", moment(&last.at), plain(&last.detector));
+    let alarms = counted(run.drifts.len() as u64, "alarm");
+    let alarms = if run.drifts.len() < DRIFTS_MAX {
+        format!("{alarms}; last")
+    } else {
+        format!("at least {alarms}; the last listed")
+    };
+    let mut said = format!("{alarms} {} by {}", moment(&last.at), plain(&last.detector));
     if let Some((before, after)) = last.before.zip(last.after) {
         let [before, after] = [before, after].map(number);
         said = format!("{said}: mean absolute error {before} to {after} {}", plain(&run.unit));

@@ -269,7 +269,8 @@ impl Tally {
 
     pub(crate) fn days(&self) -> Vec<Day> {
         let text = |day: i64| EventTime::from_micros(day * MICROS_PER_DAY).to_string();
-        let day = |(day, sums): (&i64, &Sums)| Day { day: text(*day)[..10].to_owned(), sums: *sums };
+        let day =
+            |(day, sums): (&i64, &Sums)| Day { day: text(*day)[..10].to_owned(), sums: *sums };
         self.days.iter().map(day).collect()
     }
 
@@ -312,18 +313,23 @@ impl Tally {
         self.drifts.clone()
     }
 
-    pub(crate) fn dead_letters(&self, events: [&str; 2], files: &[Vec<String>; 2]) -> Vec<DeadLetterCount> {
-        let count = |((is_label, reason), (count, letter)): (&(bool, Reason), &(u64, DeadLetter))| {
-            let side = usize::from(*is_label);
-            let origin = letter.origin;
-            let file = files[side].get(origin.file() as usize).map_or("?", String::as_str);
-            DeadLetterCount {
-                event: events[side].to_owned(),
-                reason: reason.name().to_owned(),
-                count: *count,
-                example: format!("{file}, row {}: {}", origin.row() + 1, letter.detail),
-            }
-        };
+    pub(crate) fn dead_letters(
+        &self,
+        events: [&str; 2],
+        files: &[Vec<String>; 2],
+    ) -> Vec<DeadLetterCount> {
+        let count =
+            |((is_label, reason), (count, letter)): (&(bool, Reason), &(u64, DeadLetter))| {
+                let side = usize::from(*is_label);
+                let origin = letter.origin;
+                let file = files[side].get(origin.file() as usize).map_or("?", String::as_str);
+                DeadLetterCount {
+                    event: events[side].to_owned(),
+                    reason: reason.name().to_owned(),
+                    count: *count,
+                    example: format!("{file}, row {}: {}", origin.row() + 1, letter.detail),
+                }
+            };
         self.dead.iter().map(count).collect()
     }
 }

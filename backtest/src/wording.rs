@@ -119,6 +119,11 @@ pub(crate) fn span(minutes: f64) -> String {
     }
 }
 
+/// Seconds of the clock: `1.3 s`, `0.012 s`.
+pub(crate) fn elapsed(seconds: f64) -> String {
+    format!("{} s", fixed(seconds, if seconds < 0.1 { 3 } else { 1 }))
+}
+
 /// `12.4 MB`.
 pub(crate) fn bytes(value: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];

@@ -117,8 +117,8 @@ impl Dataset {
         &self.labels
     }
 
-    /// All columns of all files, then those of the folders. Texts are `Utf8`, whatever their encoding;
-    /// types that differ between files are widened where nothing is lost.
+    /// All columns of all files, then those of the folders. Texts are `Utf8`, whatever their
+    /// encoding; types that differ between files are widened where nothing is lost.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -145,8 +145,8 @@ impl Dataset {
     /// and once with the others.
     ///
     /// # Errors
-    /// If a column is missing or clashes, or the time column needs a zone or a unit; what goes wrong
-    /// later is an error of the [`Reader`].
+    /// If a column is missing or clashes, or the time column needs a zone or a unit; what goes
+    /// wrong later is an error of the [`Reader`].
     pub fn read(&self, request: &ReadRequest) -> Result<Reader, Error> {
         Reader::start(Arc::clone(&self.data), request)
     }

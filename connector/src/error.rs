@@ -1,6 +1,7 @@
 //! One opaque error whose kind says what the caller should do, and whose hint says how.
 //!
-//! Messages name the file, row group or column; the cause stays behind [`std::error::Error::source`].
+//! Messages name the file, row group or column; the cause stays behind
+//! [`std::error::Error::source`].
 
 use std::io;
 

@@ -79,8 +79,8 @@ pub(crate) fn stopped() -> Error {
     Error::new(crate::ErrorKind::Retry, "the reading was stopped")
 }
 
-/// Runs `work` on a thread of its own and waits for it, so that it may be called from async code and
-/// a panic in a decoder becomes an error. `subject` is what a panic is blamed on.
+/// Runs `work` on a thread of its own and waits for it, so that it may be called from async code
+/// and a panic in a decoder becomes an error. `subject` is what a panic is blamed on.
 pub(crate) fn guarded<T: Send>(
     subject: &str,
     work: impl FnOnce() -> Result<T, Error> + Send,

@@ -2,19 +2,21 @@
 //!
 //! A [`Dataset`] is a warehouse data set: all its files together are **one partition in event-time
 //! order**, whatever the order, the split or the row groups of the files. [`Dataset::read`] hands
-//! out batches under [`RowOrder::Time`](trueup_event::RowOrder): rows ascend by event time, and rows
-//! of one event time never straddle two batches, so that their reader can settle ties by the rows'
-//! own bytes.
+//! out batches under [`RowOrder::Time`](trueup_event::RowOrder): rows ascend by event time, and
+//! rows of one event time never straddle two batches, so that their reader can settle ties by the
+//! rows' own bytes.
 //!
 //! Everything here is blocking for its callers; the async clients of object stores run on a runtime
 //! of this crate. Nothing here learns, joins or decides.
 //!
-//! The feature `cloud` adds Amazon S3, Google Cloud Storage and Azure Blob Storage to the local disk.
+//! The feature `cloud` adds Amazon S3, Google Cloud Storage and Azure Blob Storage to the local
+//! disk.
 
 pub mod dataset;
 pub mod dead_letters;
 pub mod error;
 pub mod request;
+pub mod write;
 
 mod io;
 mod location;

@@ -1,12 +1,13 @@
 //! From the text a person writes to the files it names: a path, a glob, a folder or a URL.
 //!
 //! - A **file** is itself, whatever it is called.
-//! - A **folder** is every `*.parquet` beneath it; a **glob** (`*`, `?`, `[a-z]`, `**`) is every file
-//!   that matches, and every `*.parquet` beneath a folder that matches. Files and folders whose
-//!   names begin with `_` or `.` are left out, as Spark and Hive do.
+//! - A **folder** is every `*.parquet` beneath it; a **glob** (`*`, `?`, `[a-z]`, `**`) is every
+//!   file that matches, and every `*.parquet` beneath a folder that matches. Files and folders
+//!   whose names begin with `_` or `.` are left out, as Spark and Hive do.
 //! - `s3://`, `gs://` and `az://` need the feature `cloud`.
 //!
-//! The listing is sorted by name; nothing here opens a file.
+//! The listing is sorted by name; nothing here opens a file. Folders of table formats, whose logs say
+//! which files still count, are refused.
 
 mod glob;
 mod store;
@@ -127,13 +128,21 @@ impl Location {
 
     /// The files it names, sorted; at least one.
     pub(crate) async fn list(&self) -> Result<Vec<Found>, Error> {
-        let mut listing = Listing { store: &*self.store, found: Vec::new(), others: Vec::new() };
+        let (found, others) = (Vec::new(), Vec::new());
+        let mut listing = Listing { store: &*self.store, found, others, table: None };
         let listed = match self.pattern.is_empty() {
             true => listing.file_or_folder(&self.fixed).await,
             false => listing.matches(&self.fixed, &self.pattern).await,
         };
         listed.map_err(|error| Error::store("cannot list", &self.written, error))?;
-        let Listing { mut found, others, .. } = listing;
+        let Listing { mut found, others, table, .. } = listing;
+        if let Some(format) = table {
+            return Err(Error::invalid(format!(
+                "the folder is a {format} table: `{}`",
+                self.written
+            ))
+            .with_hint("its files may hold deleted rows: export a snapshot as plain Parquet"));
+        }
         if found.is_empty() {
             return Err(self.nothing(&others));
         }
@@ -147,10 +156,10 @@ impl Location {
         let error = Error::missing(format!("no Parquet file found: `{}`", self.written));
         match others {
             [] if self.pattern.is_empty() => error.with_hint("there is nothing at that place"),
-            [] => error.with_hint("nothing matches the pattern: `**` stands for folders at any depth"),
+            [] => error.with_hint("nothing matches; `**` stands for folders at any depth"),
             [first, ..] => error.with_hint(format!(
-                "other files are there, such as `{first}`; only `*.parquet` are read, and none whose \
-                 name begins with `_` or `.`"
+                "other files are there, such as `{first}`; only `*.parquet` are read, and none \
+                 whose name begins with `_` or `.`"
             )),
         }
     }
@@ -173,6 +182,8 @@ struct Listing<'a> {
     found: Vec<ObjectMeta>,
     /// A few files that were there and left out.
     others: Vec<String>,
+    /// The table format that a folder is kept in.
+    table: Option<&'static str>,
 }
 
 impl Listing<'_> {
@@ -196,6 +207,7 @@ impl Listing<'_> {
         let mut objects = self.store.list(Some(folder));
         while let Some(meta) = objects.try_next().await? {
             let beneath = beneath(folder, &meta.location);
+            self.table = self.table.or(table_format(&beneath));
             let hidden = beneath.iter().any(|name| is_hidden(name));
             self.take_if(meta, |name| !hidden && is_parquet(name));
         }
@@ -276,6 +288,17 @@ fn is_parquet(name: &str) -> bool {
     name.len() > 8
         && name.is_char_boundary(name.len() - 8)
         && name[name.len() - 8..].eq_ignore_ascii_case(".parquet")
+}
+
+/// The table format that keeps such a file beneath the folder of a table.
+fn table_format(path: &[String]) -> Option<&'static str> {
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    match names[..] {
+        ["_delta_log", ..] => Some("Delta Lake"),
+        [".hoodie", ..] => Some("Hudi"),
+        ["metadata", name] if name.ends_with(".metadata.json") => Some("Iceberg"),
+        _ => None,
+    }
 }
 
 /// Unfinished and bookkeeping files; a partition's key may begin with `_`.

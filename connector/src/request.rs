@@ -60,10 +60,11 @@ impl ReadRequest {
 pub struct TimeColumn {
     /// The column's name.
     pub name: String,
-    /// `UTC`, an offset such as `+02:00`, or a name of the IANA database such as `America/New_York`.
-    /// Needed for times without a zone; without effect on others.
+    /// `UTC`, an offset such as `+02:00`, or a name of the IANA database such as
+    /// `America/New_York`. Needed for times without a zone; without effect on others.
     pub zone: Option<String>,
-    /// The unit of an integer since 1970-01-01T00:00:00Z. Needed for integers; without effect on others.
+    /// The unit of an integer since 1970-01-01T00:00:00Z. Needed for integers; without effect on
+    /// others.
     pub epoch: Option<EpochUnit>,
 }
 

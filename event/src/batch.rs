@@ -36,7 +36,9 @@ pub struct Place {
 /// The physical row an event was read from: a file of the data set and a row in it, packed.
 ///
 /// For messages and rows alike it is only ever shown to people (dead letters, predictions).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Origin(u64);
 
 impl Origin {

@@ -19,8 +19,7 @@ pub fn of_bytes(bytes: &[u8]) -> u128 {
 /// Mixes a second word into a hash; not symmetric, so that the order of words matters.
 #[must_use]
 pub const fn mix(hash: u64, word: u64) -> u64 {
-    let product = (hash ^ 0x9E37_79B9_7F4A_7C15) as u128
-        * (word ^ 0xD6E8_FEB8_6659_FD93) as u128;
+    let product = (hash ^ 0x9E37_79B9_7F4A_7C15) as u128 * (word ^ 0xD6E8_FEB8_6659_FD93) as u128;
     (product as u64) ^ ((product >> 64) as u64) ^ hash.rotate_left(23)
 }
 

@@ -12,7 +12,7 @@
 //! pipeline's largest disorder. As the frontier equals the running maximum of the event's own
 //! partition, whether an event is late depends on its own partition alone.
 
-use crate::{EventTime, Place, PartitionId, StreamId};
+use crate::{EventTime, PartitionId, Place, StreamId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 

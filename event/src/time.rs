@@ -92,7 +92,10 @@ mod tests {
             "2013-01-01T10:17:00Z"
         );
         assert_eq!(EventTime::from_micros(-1).to_string(), "1969-12-31T23:59:59.999999Z");
-        assert_eq!(EventTime::from_micros(951_782_400_500_000).to_string(), "2000-02-29T00:00:00.500Z");
+        assert_eq!(
+            EventTime::from_micros(951_782_400_500_000).to_string(),
+            "2000-02-29T00:00:00.500Z"
+        );
     }
 
     #[test]

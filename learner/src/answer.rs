@@ -53,7 +53,8 @@ mod tests {
     #[test]
     fn the_larger_of_both_limits_holds_and_the_floor_always() {
         let limit = Limit { absolute: Some(5.0), relative: Some(0.3), floor: Some(0.0) };
-        let answer = |estimate, residual| corrected(estimate, residual, Correction::Additive, &limit);
+        let answer =
+            |estimate, residual| corrected(estimate, residual, Correction::Additive, &limit);
         assert!(answer(10.0, 50.0) == 15.0);
         assert!(answer(100.0, 50.0) == 130.0);
         assert!(answer(2.0, -50.0) == 0.0);

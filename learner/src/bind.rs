@@ -8,9 +8,7 @@ use crate::features::{self, BoundFeatures, FeatureSet};
 use crate::spec::{Correction, LabelValue, Side, Spec};
 use arrow::array::{Array, AsArray, Float64Array, PrimitiveArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Int64Type, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use std::borrow::Cow;
 use trueup_event::{
     DeadLetter, EventBatch, EventTime, Key, Origin, Place, Reason, RowOrder, Timed, hash,
@@ -60,7 +58,7 @@ pub(crate) struct Bound {
 
 #[derive(Debug)]
 pub(crate) enum Rows {
-    Questions(Questions),
+    Questions(Box<Questions>),
     Labels(Vec<(Key, f64)>),
 }
 
@@ -165,12 +163,11 @@ pub(crate) fn questions(
         order: Vec::new(),
     };
     questions.contents = (0..len).map(|row| questions.content(row)).collect();
-    let order = order(batch, |row| {
-        (questions.keys[row], questions.ids[row], questions.contents[row])
-    });
+    let order =
+        order(batch, |row| (questions.keys[row], questions.ids[row], questions.contents[row]));
     let places = Places::new(order, &bad, batch, from);
     questions.order.clone_from(&places.rows);
-    Ok(places.bound(Rows::Questions(questions), batch, spec))
+    Ok(places.bound(Rows::Questions(Box::new(questions)), batch, spec))
 }
 
 /// Binds a batch of the label event; rows before offset `from` are passed over.
@@ -189,7 +186,8 @@ pub(crate) fn labels(spec: &Spec, from: u64, batch: &EventBatch) -> Result<Bound
         LabelValue::Elapsed { from, from_event: Side::Label, until, unit_micros } => {
             let (from, until) = (instants(rows, from, &mut bad)?, instants(rows, until, &mut bad)?);
             let unit_micros = *unit_micros as f64;
-            let elapsed = |(from, until): (i64, i64)| until.saturating_sub(from) as f64 / unit_micros;
+            let elapsed =
+                |(from, until): (i64, i64)| until.saturating_sub(from) as f64 / unit_micros;
             from.into_iter().zip(until).map(elapsed).collect()
         }
         LabelValue::Elapsed { until, from_event: Side::Question, .. } => {
@@ -294,7 +292,7 @@ fn order<K: Ord>(batch: &EventBatch, bytes: impl Fn(usize) -> K) -> Vec<u32> {
     if batch.order == RowOrder::Time {
         let same_time = |a: &u32, b: &u32| batch.times[*a as usize] == batch.times[*b as usize];
         for group in order.chunk_by_mut(same_time).filter(|group| group.len() > 1) {
-            group.sort_unstable_by(|&a, &b| bytes(a as usize).cmp(&bytes(b as usize)));
+            group.sort_unstable_by_key(|&row| bytes(row as usize));
         }
     }
     order
@@ -352,7 +350,8 @@ fn check_number(
         let detail = format!("column `{name}` is null, NaN or infinite");
         bad.note(len, row, Reason::NotFinite, detail.into());
     } else if correction == Correction::Multiplicative && value <= 0.0 {
-        let detail = format!("column `{name}` is not above 0, as a multiplicative correction needs");
+        let detail =
+            format!("column `{name}` is not above 0, as a multiplicative correction needs");
         bad.note(len, row, Reason::Malformed, detail.into());
     }
 }
@@ -365,7 +364,8 @@ fn instants(rows: Columns<'_>, name: &str, bad: &mut Bad) -> Result<Vec<i64>, Bi
     {
         return Err(wrong());
     }
-    let cast = cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).map_err(|_| wrong())?;
+    let cast =
+        cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).map_err(|_| wrong())?;
     let instants: &PrimitiveArray<TimestampMicrosecondType> = cast.as_primitive();
     let mut micros = Vec::with_capacity(instants.len());
     for row in 0..instants.len() {
@@ -387,7 +387,9 @@ fn keys(rows: Columns<'_>, name: &str, bad: &mut Bad) -> Result<Vec<Key>, BindEr
     match column.data_type() {
         kind if kind.is_integer() => {
             let cast = cast(column, &DataType::Int64).map_err(|_| wrong())?;
-            keys.extend(cast.as_primitive::<Int64Type>().values().iter().map(|v| Key::of_integer(*v)));
+            keys.extend(
+                cast.as_primitive::<Int64Type>().values().iter().map(|v| Key::of_integer(*v)),
+            );
             // An unsigned value beyond 2^63 becomes null in the cast.
             note_nulls(cast.as_ref(), name, bad);
             return Ok(keys);

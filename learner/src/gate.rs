@@ -186,7 +186,12 @@ struct Sketches {
 impl Gate {
     /// A gate for `lineages` lineages; `categories` are the names of the category features.
     #[must_use]
-    pub fn new(spec: &GateSpec, lineages: usize, categories: &[String], unit_open: Duration) -> Self {
+    pub fn new(
+        spec: &GateSpec,
+        lineages: usize,
+        categories: &[String],
+        unit_open: Duration,
+    ) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         for guard in &spec.guards {
             if groups.iter().all(|group| group.per != guard.per) {
@@ -398,7 +403,8 @@ impl Gate {
 
     /// The digest of the whole state; only sketches touched since the last call are hashed.
     pub fn digest(&mut self) -> u128 {
-        let mut words = vec![self.champion.map_or(0, |champion| champion as u64 + 1), self.attempts];
+        let mut words =
+            vec![self.champion.map_or(0, |champion| champion as u64 + 1), self.attempts];
         for trial in &self.lineages {
             words.push(trial.attempt);
             words.extend(trial.over_none.words());

@@ -41,13 +41,7 @@ pub trait Learner: Send + std::fmt::Debug {
 
     /// Moves the model towards the `residual` that came true for `question`, at event time `now`;
     /// `inputs` are those written when it was asked.
-    fn learn_one(
-        &mut self,
-        question: &Features<'_>,
-        inputs: &[f64],
-        now: EventTime,
-        residual: f64,
-    );
+    fn learn_one(&mut self, question: &Features<'_>, inputs: &[f64], now: EventTime, residual: f64);
 
     /// Visits every table, always in the same order.
     fn tables(&mut self, visit: &mut TableVisitor<'_>);
@@ -155,9 +149,7 @@ pub struct LearnerKind {
 }
 
 /// Every kind, by name.
-pub const LEARNERS: &[LearnerKind] =
-    &[elastic_net::KIND, linear::KIND, rls::KIND, segment::KIND];
-
+pub const LEARNERS: &[LearnerKind] = &[elastic_net::KIND, linear::KIND, rls::KIND, segment::KIND];
 
 #[cfg(test)]
 mod tests;

@@ -130,7 +130,7 @@ pub enum Objective {
 
 impl Objective {
     /// The loss an optimiser minimises for this objective, unless the learner names another:
-    /// the median by Huber's loss of `huber_delta`.
+    /// the median by Huber's loss of `huber_delta`, in the errors' own scale.
     #[must_use]
     pub const fn loss(self, huber_delta: f64) -> Loss {
         match self {

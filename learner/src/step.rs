@@ -16,7 +16,9 @@ use crate::metrics::Errors;
 use crate::served::{Promotion, Served};
 use crate::spec::{Cadence, LabelValue, Promote, Side, Spec};
 use serde::{Deserialize, Serialize};
-use trueup_event::{DeadLetter, Duration, EventTime, Key, Origin, PartitionId, Place, Reason, StreamId};
+use trueup_event::{
+    DeadLetter, Duration, EventTime, Key, Origin, PartitionId, Place, Reason, StreamId,
+};
 
 /// One learner and the replica of it that serves.
 #[derive(Debug)]
@@ -384,7 +386,8 @@ impl Step {
             bytes.clear();
             let lineage = &mut self.lineages[index];
             let published = artifact::publish(lineage.learner.as_mut(), &mut bytes);
-            let is_base = (self.cursor.version - 1) / count % self.spec.publish.base_every == 0;
+            let ordinal = (self.cursor.version - 1) / count;
+            let is_base = ordinal.is_multiple_of(self.spec.publish.base_every.max(1));
             let mut form = Form::Delta;
             if is_base {
                 bytes.clear();

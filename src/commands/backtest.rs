@@ -4,12 +4,12 @@ use crate::failure::Failure;
 use crate::progress;
 use crate::setup::Setup;
 use crate::words;
+use crate::words::parse_time;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use trueup_backtest::table::{Colour, Style};
 use trueup_backtest::{Options, Output, page, replay, table};
-use crate::words::parse_time;
 
 /// Replay recorded events through pipelines, and report what serving would have seen.
 #[derive(Debug, clap::Args)]

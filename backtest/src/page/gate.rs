@@ -1,7 +1,7 @@
 //! What the gate saw and said: the evidence with its bounds, the counts, and the run of verdicts.
 
 use super::chart::{Frame, Size, Svg, Title, both};
-use super::markup::{Align, Table, element, escape, figure, minus, wrapped};
+use super::markup::{Align, Table, element, escape, figure, minus, prose, wrapped};
 use super::scale::{Scale, tick_decimals, ticks};
 use crate::findings::sentence;
 use crate::report::{Comparison, RunReport, VerdictRun};
@@ -62,8 +62,9 @@ pub(super) fn comparisons(comparisons: &[Comparison], unit: &str) -> String {
     };
     if !known.is_empty() {
         let note = format!(
-            "Difference of the absolute errors per independent unit, in {unit}, paired on the same \
-             questions: right of 0 is better than {baseline}. Bounds at 95 %, valid at every look."
+            "Difference of the absolute errors of the corrected answers per independent unit, in \
+             {unit}, paired on the same questions: right of 0 is better than {baseline}. Bounds at \
+             95 %, valid at every look."
         );
         let title = format!("Definitions compared with {baseline}");
         text.push_str(&forest(&known, ("comparisons", &title), &note));
@@ -165,7 +166,7 @@ fn verdicts(run: &RunReport) -> String {
             escape(&moment(&verdicts.from)),
             escape(&moment(&verdicts.until)),
             escape(lineage_name(run, verdicts.lineage)),
-            figure(&verdict_detail(&verdicts.verdict, run)),
+            prose(&verdict_detail(&verdicts.verdict, run)),
         ]);
     }
     let rest = timeline.len() - listed;

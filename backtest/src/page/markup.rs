@@ -24,6 +24,21 @@ pub(super) fn figure(text: &str) -> String {
     escape(&minus(text))
 }
 
+/// As [`figure`], with what stands in backticks as code.
+pub(super) fn prose(text: &str) -> String {
+    let mut changed = String::with_capacity(text.len());
+    let pieces: Vec<_> = text.split('`').collect();
+    if pieces.len().is_multiple_of(2) {
+        return figure(text);
+    }
+    for (place, piece) in pieces.into_iter().enumerate() {
+        let is_code = !place.is_multiple_of(2);
+        let piece = if is_code { element("code", "", piece) } else { figure(piece) };
+        changed.push_str(&piece);
+    }
+    changed
+}
+
 /// Text with true minus signs before its numbers; hyphens in names stay.
 pub(super) fn minus(text: &str) -> String {
     let mut last = ' ';

@@ -1,37 +1,71 @@
 //! Bias by segment: the values of each category feature, before and after, as a table with bars.
 
 use super::chart::{SOURCES, legend, place};
-use super::markup::{Align, Table, escape, figure};
+use super::markup::{Align, Table, element, escape, figure, wrapped};
 use super::scale::Scale;
 use crate::report::{RunReport, SegmentReport, SegmentValue, Sums};
 use crate::wording::{count, counted, decimals, fixed};
 
-/// Values shown per feature.
+/// Values shown per feature, unless all are numbers: those are shown whole and in order.
 const VALUES_MAX: usize = 12;
+/// Features whose tables are open; the others wait to be asked.
+const OPEN_MAX: usize = 3;
 /// The size of a cell's bars.
 const BARS: (f64, f64) = (220.0, 22.0);
 
 /// A table per category feature; empty where there is none.
 pub(super) fn segments(run: &RunReport) -> String {
     let scored = run.segments.iter().filter(|segment| !segment.values.is_empty());
-    let tables: String = scored.map(|segment| table(run, segment)).collect();
+    let mut tables = String::new();
+    for (place, segment) in scored.enumerate() {
+        let values = chosen(segment);
+        let caption = caption(segment, values.len());
+        if place < OPEN_MAX {
+            tables.push_str(&table(run, segment, &values, &caption));
+        } else {
+            let summary = element("summary", "", &caption);
+            let table = table(run, segment, &values, "");
+            tables.push_str(&wrapped("details", "", &format!("{summary}{table}")));
+        }
+    }
     if tables.is_empty() { tables } else { format!("{}{tables}", legend()) }
 }
 
-fn table(run: &RunReport, segment: &SegmentReport) -> String {
-    let values = &segment.values[..segment.values.len().min(VALUES_MAX)];
+/// The values to show: those with most questions, or all in their order where they are numbers,
+/// such as hours.
+fn chosen(segment: &SegmentReport) -> Vec<&SegmentValue> {
+    let values = &segment.values;
+    let number = |value: &SegmentValue| value.value.parse::<i64>().ok();
+    let numbers: Option<Vec<_>> = values.iter().map(|v| Some((number(v)?, v))).collect();
+    match numbers {
+        Some(mut numbers) if values.len() as u64 == segment.distinct => {
+            numbers.sort_by_key(|(number, _)| *number);
+            numbers.into_iter().map(|(_, value)| value).collect()
+        }
+        Some(_) | None => values.iter().take(VALUES_MAX).collect(),
+    }
+}
+
+fn caption(segment: &SegmentReport, shown: usize) -> String {
+    let all = counted(segment.distinct, "value");
+    if (shown as u64) < segment.distinct {
+        format!("By {}: the {shown} with most questions of {all}", segment.feature)
+    } else {
+        format!("By {}: {all}", segment.feature)
+    }
+}
+
+fn table(
+    run: &RunReport,
+    segment: &SegmentReport,
+    values: &[&SegmentValue],
+    caption: &str,
+) -> String {
     let all = values.iter().flat_map(|value| biases(&value.sums)).filter(|bias| bias.is_finite());
     let (low, high) = all.fold((0.0_f64, 0.0_f64), |(l, h), bias| (l.min(bias), h.max(bias)));
     let scale = Scale { from: low, until: high, start: 2.0, end: BARS.0 - 2.0 };
-    let shown = if (values.len() as u64) < segment.distinct {
-        let of = counted(segment.distinct, "value");
-        format!("the {} with most questions of {of}", values.len())
-    } else {
-        counted(segment.distinct, "value")
-    };
-    let caption = format!("By {}: {shown}", segment.feature);
     let mut table = Table::new(
-        &caption,
+        caption,
         &[
             (Align::Text, &segment.feature),
             (Align::Spare, "questions"),

@@ -105,7 +105,7 @@ fn draw(
     if from < 0.0 && until > 0.0 {
         svg.line("zero", (x.at(0.0), ceiling), (x.at(0.0), floor));
     }
-    for source in [0, 2, 1] {
+    for source in [2, 0, 1] {
         let mut points = vec![Some((x.start, floor))];
         for (bin, share) in folded[source].iter().enumerate() {
             let level = y.at(share * 100.0);

@@ -1,8 +1,10 @@
 //! What needs no plot: metrics, what became of every event, what was set aside, what it rests on.
 
 use super::markup::{Align, Table, element, escape, figure, put, wrapped};
-use crate::report::{DriftReport, Metrics, RunReport, StreamReport};
-use crate::wording::{NONE, bytes, count, decimals, fixed, moment, number, percent, span, words};
+use crate::report::{DRIFTS_MAX, DriftReport, Metrics, RunReport, StreamReport};
+use crate::wording::{
+    NONE, bytes, count, decimals, elapsed, fixed, moment, number, percent, span, words,
+};
 
 /// One metric: its name, and its text for some answers at so many decimals.
 type Row = (&'static str, fn(&Metrics, usize) -> String);
@@ -164,7 +166,9 @@ pub(super) fn drifts(drifts: &[DriftReport]) -> String {
             figure(&cell(drift.after)),
         ]);
     }
-    let summary = format!("Drift alarms on the corrected error: {}", count(drifts.len() as u64));
+    let alarms = count(drifts.len() as u64);
+    let more = if drifts.len() < DRIFTS_MAX { "" } else { "; later ones are not listed" };
+    let summary = format!("Drift alarms on the corrected error: {alarms}{more}");
     format!("<details>{}{}</details>", element("summary", "", &summary), table.finish())
 }
 
@@ -184,7 +188,7 @@ pub(super) fn foundation(run: &RunReport) -> String {
                 bytes(written.delta_bytes)
             )),
         ),
-        ("speed", escape(&format!("{rate} events/s, {} s in all", fixed(run.elapsed_seconds, 1)))),
+        ("speed", escape(&format!("{rate} events/s, {} in all", elapsed(run.elapsed_seconds)))),
     ];
     let mut text = String::from("<div class=\"scroll\"><table><tbody>");
     for (name, cell) in rows {
@@ -194,7 +198,7 @@ pub(super) fn foundation(run: &RunReport) -> String {
     text.push_str(&element(
         "p",
         "aside",
-        "The same definition over the same events gives the same digest: live, replayed, restarted.",
+        "The same definition over the same events gives the same digest, live or replayed.",
     ));
     text
 }

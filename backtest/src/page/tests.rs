@@ -153,7 +153,10 @@ fn the_lead_tells_what_happened() {
     assert!(html.contains("No version was admitted, so the primary estimate was served"), "{html}");
     assert!(html.contains("The improvement") || html.contains("is not proved"), "{html}");
     let html = page(fixture::run());
-    assert!(html.contains("p95 worse by 0.81 than the champion for `JFK`"), "the value has a name");
+    assert!(
+        html.contains("p95 worse by 0.81 than the champion for <code>JFK</code>"),
+        "the value has a name"
+    );
 }
 
 #[test]

@@ -132,7 +132,14 @@ pub(super) fn trend(run: &RunReport, id: &str, measure: Measure) -> String {
         (Measure::Absolute, false) => " Beneath: what the gate said at each publish point.",
         (Measure::Absolute, true) | (Measure::Signed, _) => "",
     };
-    let note = format!("{name} in {} by day of the question (UTC). {smoothing}{beneath}", run.unit);
+    let aim = match measure {
+        Measure::Signed if run.objective != "mean" => {
+            " A learner that does not aim at the mean leaves a bias where errors are skewed."
+        }
+        Measure::Signed | Measure::Absolute => "",
+    };
+    let unit = &run.unit;
+    let note = format!("{name} in {unit} by day of the question (UTC). {smoothing}{beneath}{aim}");
     let details = table(run, measure);
     format!(
         "<figure class=\"trend\" data-unit=\"{}\" data-points=\"{}\">\
@@ -198,8 +205,8 @@ fn draw(
             svg.path(&format!("raw {}", SOURCES[source].1), &points);
         }
     }
-    // The served line lies beneath: the corrected one is thin and dashed, and both are seen.
-    for source in [0, 2, 1] {
+    // The widest lies lowest: where lines coincide, all are seen.
+    for source in [2, 0, 1] {
         let points = series.points(&series.smooth, source, &x, &y);
         svg.path(&format!("series {}", SOURCES[source].1), &points);
     }

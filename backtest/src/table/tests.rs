@@ -49,7 +49,7 @@ set aside   12 arrivals not finite: data/arrivals.parquet, row 7: actual_minutes
             is NaN
 drift       1 alarm; last 2013-01-21 03:00Z by adwin: mean absolute error 11.50
             to 14.25 minutes
-digest      01080f161d242b32  412,346 events/s, 0.1 s
+digest      01080f161d242b32  412,346 events/s, 0.060 s
 next        trueup backtest flight_eta --report report.html
             trueup init --from YOUR.parquet
 ";
@@ -62,7 +62,7 @@ fn an_empty_result_explains_itself() {
     assert_eq!(
         none,
         "\
-no question was fed: 0 rows in `data/departures.parquet`
+no question was fed: 0 rows came from `data/departures.parquet`
 hint: look at `events.departures` under [environment.local] in trueup.toml, and at `--from` and
 `--to`
 no label was fed: the time of all 7 rows is null in `data/arrivals.parquet`

@@ -1,5 +1,6 @@
 //! Opens object stores: the local disk, and with the feature `cloud` those of S3, GCS and Azure,
-//! which take their credentials and endpoints from the environment (`AWS_*`, `GOOGLE_*`, `AZURE_*`).
+//! which take their credentials and endpoints from the environment (`AWS_*`, `GOOGLE_*`,
+//! `AZURE_*`).
 
 use crate::error::Error;
 use object_store::ObjectStore;

@@ -76,6 +76,9 @@ fn nothing_there_is_explained() {
     assert!(said(&open("sub/notes.txt")).contains("sub/notes.txt"));
     assert!(said(&open("s3://bucket/x")).contains("feature `cloud`") || cfg!(feature = "cloud"));
     assert!(said(&open("ftp://host/x")).contains("unknown kind of location"));
+    std::fs::create_dir(folder.path().join("sub/_delta_log")).unwrap();
+    std::fs::write(folder.path().join("sub/_delta_log/0.json"), "{}").unwrap();
+    assert!(said(&open("sub")).contains("the folder is a Delta Lake table: `sub`"));
     write(&folder.path().join("empty.parquet"), &rows_batch(&[]), 9);
     assert!(said(&open("empty.parquet")).contains("no row in 1 Parquet file(s): `empty.parquet`"));
 }

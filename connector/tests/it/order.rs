@@ -68,7 +68,10 @@ proptest! {
     fn files_row_groups_batches_and_budgets_do_not_matter(
         times in prop::collection::vec(prop::option::weighted(0.97, -60_i64..300), 1..700),
         layout in prop_oneof![
-            Just(Layout::Sorted), Just(Layout::Shuffled), Just(Layout::Nearly), Just(Layout::Interleaved)
+            Just(Layout::Sorted),
+            Just(Layout::Shuffled),
+            Just(Layout::Nearly),
+            Just(Layout::Interleaved),
         ],
         files in 1_usize..6,
         group_rows in prop_oneof![1_usize..20, 100_usize..1000],
@@ -81,11 +84,15 @@ proptest! {
         let rows: Vec<Row> = times
             .iter()
             .enumerate()
-            .map(|(id, time)| Row { time: *time, city: (id % 11 > 0).then(|| format!("c{}", id % 5)), ..row(0, id as i64) })
+            .map(|(id, time)| {
+                let city = (id % 11 > 0).then(|| format!("c{}", id % 5));
+                Row { time: *time, id: id as i64, city }
+            })
             .collect();
         let rows = laid_out(rows, layout, files, u64::from(seed));
         let (_folder, dataset) = written(&rows, files, group_rows);
-        let mut request = skipping(ReadRequest { batch_rows, sort_budget_bytes: budget, ..request(&["id", "city"]) });
+        let mut request = skipping(request(&["id", "city"]));
+        request = ReadRequest { batch_rows, sort_budget_bytes: budget, ..request };
         if dictionary {
             request.dictionary = vec!["city".into()];
         }

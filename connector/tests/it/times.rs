@@ -156,3 +156,15 @@ fn what_a_type_leaves_unsaid_must_be_said() {
         times(Arc::new(arrow::array::BooleanArray::from(vec![true])), None, None).unwrap_err();
     assert!(error.to_string().contains("has type Boolean in `a.parquet`: `at`"), "{error}");
 }
+
+#[test]
+fn every_file_must_have_the_time_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let column =
+        || -> ArrayRef { Arc::new(TimestampSecondArray::from(vec![1]).with_timezone("UTC")) };
+    write(&folder.path().join("a.parquet"), &batch(vec![("at", column())]), 2);
+    write(&folder.path().join("b.parquet"), &batch(vec![("att", column())]), 2);
+    let error = Dataset::open(".", folder.path()).unwrap().read(&request(&[])).unwrap_err();
+    assert_eq!(error.to_string(), "no time column `at` in the file: `./b.parquet`");
+    assert_eq!(error.hint(), Some("the nearest columns are `att`"));
+}

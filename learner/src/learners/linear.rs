@@ -5,7 +5,9 @@
 //! weight each. Weight and accumulator stand side by side in one eight-byte cell.
 
 use super::scaler::{Centre, Scaler};
-use super::{BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require};
+use super::{
+    BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require,
+};
 use crate::loss::Loss;
 use crate::spec::Objective;
 use crate::state::{Cell, Table, Use};
@@ -35,7 +37,7 @@ pub struct LinearParams {
     pub steps: Steps,
     /// The loss; by default the one of the objective.
     pub loss: Option<LossName>,
-    /// Where Huber's loss turns linear, in the unit.
+    /// Where Huber's loss turns linear, in spreads (root mean squares) of the residual.
     pub huber_delta: f64,
     /// The share of a weight that is given up at each of its updates (0 to 1).
     pub l2: f64,
@@ -75,7 +77,7 @@ impl Default for LinearParams {
             rate: 0.1,
             steps: Steps::Normalised,
             loss: None,
-            huber_delta: 5.0,
+            huber_delta: 0.25,
             l2: 0.0,
         }
     }
@@ -112,10 +114,7 @@ impl Cell for Weight {
     }
 
     fn from_bits(bits: u64) -> Self {
-        Self {
-            weight: f32::from_bits(bits as u32),
-            squares: f32::from_bits((bits >> 32) as u32),
-        }
+        Self { weight: f32::from_bits(bits as u32), squares: f32::from_bits((bits >> 32) as u32) }
     }
 
     fn is_finite(self) -> bool {
@@ -138,11 +137,10 @@ pub struct Linear {
     rate: f64,
     steps: Steps,
     loss: Loss,
-    /// Whether a step is a multiple of the residual's spread, which the scaler then keeps last.
-    is_by_spread: bool,
     l2: f64,
     weights: Table<Weight>,
     dense: Table<Weight>,
+    /// The scales of the numbers, then that of the residuals.
     scaler: Scaler,
 }
 
@@ -160,23 +158,15 @@ impl Linear {
             params.crosses.iter().map(|cross| shape.places(cross)).collect::<Result<_, _>>()?;
         let active = 1 + shape.categories.len() + crosses.len();
         require(active <= ACTIVE_MAX, "crosses", "at most 63, category features included")?;
-        let loss = params.loss(shape.objective);
-        let is_by_spread = match params.steps {
-            Steps::Adagrad => true,
-            Steps::Normalised => matches!(loss, Loss::Absolute | Loss::Quantile { .. }),
-        };
         let mut centres = vec![Centre::Mean; shape.numbers.len()];
-        if is_by_spread {
-            centres.push(Centre::Zero);
-        }
+        centres.push(Centre::Zero);
         Ok(Self {
             crosses,
             categories: shape.categories.len(),
             shift: 64 - u32::from(params.bits),
             rate: params.rate,
             steps: params.steps,
-            loss,
-            is_by_spread,
+            loss: params.loss(shape.objective),
             l2: params.l2,
             weights: Table::new(1 << params.bits),
             dense: Table::new(shape.numbers.len()),
@@ -256,13 +246,14 @@ impl Learner for Linear {
     ) {
         let (slots, active) = self.slots(question.categories);
         let slots = &slots[..active];
-        let gradient = self.loss.gradient(residual - self.dot(slots, inputs));
-        let gradient = gradient.clamp(-CELL_MAX, CELL_MAX);
-        let mut rate = self.rate;
-        if self.is_by_spread {
-            self.scaler.observe(inputs.len(), residual);
-            rate *= self.scaler.spread(inputs.len());
+        self.scaler.observe(inputs.len(), residual);
+        let spread = self.scaler.spread(inputs.len());
+        if spread <= 0.0 {
+            return;
         }
+        let error = (residual - self.dot(slots, inputs)) / spread;
+        let gradient = self.loss.gradient(error).clamp(-CELL_MAX, CELL_MAX);
+        let mut rate = self.rate * spread;
         if self.steps == Steps::Normalised {
             let length: f64 = inputs.iter().map(|input| input * input).sum();
             rate /= active as f64 + length;

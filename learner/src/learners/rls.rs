@@ -3,14 +3,16 @@
 //! The inputs are a constant, the number features at unit scale, and, for the whole stream and every
 //! declared segment, decayed means of the residuals of recent labels at several half-lives. The
 //! coefficients follow by recursive least squares (Plackett 1950; Haykin, *Adaptive Filter Theory*,
-//! ch. 10) with exponential forgetting; residuals beyond `huber_delta` are downweighted for the median
+//! ch. 10) with exponential forgetting; errors beyond `huber_delta` are downweighted for the median
 //! (iteratively reweighted least squares), asymmetrically for other quantiles. Where the inputs stop
 //! exciting a direction, its variance is capped so that forgetting cannot blow it up.
 
 use super::scaler::{Centre, Scaler};
 use super::segment::{micros, require_segments_max};
 use super::segments;
-use super::{BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require};
+use super::{
+    BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require,
+};
 use crate::decay;
 use crate::spec::Objective;
 use crate::state::{Table, Use};
@@ -41,7 +43,8 @@ pub struct RlsParams {
     pub prior_variance: f64,
     /// How many labels' weight zero has in a recent mean.
     pub shrink: f64,
-    /// Median objective: residuals beyond this are downweighted, in the unit.
+    /// Median objective: errors beyond this are downweighted, in spreads (root mean squares) of the
+    /// residual.
     pub huber_delta: f64,
     /// The most segments kept; a power of two.
     pub segments_max: usize,
@@ -59,7 +62,7 @@ impl Default for RlsParams {
             forgetting: 0.9999,
             prior_variance: 10.0,
             shrink: 1.5,
-            huber_delta: 5.0,
+            huber_delta: 0.25,
             segments_max: 65_536,
         }
     }
@@ -166,7 +169,8 @@ impl Rls {
             Objective::Quantile(q) => q,
         };
         let side = if error > 0.0 { 2.0 * q } else { 2.0 * (1.0 - q) };
-        side * if error.abs() > self.huber_delta { self.huber_delta / error.abs() } else { 1.0 }
+        let reach = self.huber_delta * self.scaler.spread(self.numbers);
+        side * if error.abs() > reach { reach / error.abs() } else { 1.0 }
     }
 
     /// One step of recursive least squares.
@@ -224,8 +228,7 @@ fn recent(params: &RlsParams, shape: &Shape) -> Result<Vec<Vec<usize>>, BuildErr
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (a_lanes, b_lanes) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 =
-        a_lanes.remainder().iter().zip(b_lanes.remainder()).map(|(a, b)| a * b).sum();
+    let rest: f64 = a_lanes.remainder().iter().zip(b_lanes.remainder()).map(|(a, b)| a * b).sum();
     for (a, b) in a_lanes.zip(b_lanes) {
         for lane in 0..4 {
             lanes[lane] += a[lane] * b[lane];
@@ -246,10 +249,8 @@ impl Learner for Rls {
         }
         let taus = self.rates.len();
         for (salt, places) in self.recent.iter().enumerate() {
-            let row = segments::find(
-                &self.index,
-                segments::hash_of(salt, places, question.categories),
-            );
+            let row =
+                segments::find(&self.index, segments::hash_of(salt, places, question.categories));
             let start = 1 + self.numbers + salt * taus;
             self.recent_means(row, question.time, &mut inputs[start..start + taus]);
             for input in &mut inputs[start..start + taus] {
@@ -266,11 +267,11 @@ impl Learner for Rls {
         now: EventTime,
         residual: f64,
     ) {
+        self.scaler.observe(self.numbers, residual);
         self.update(inputs, residual);
         for (number, &value) in question.numbers.iter().enumerate() {
             self.scaler.observe(number, value);
         }
-        self.scaler.observe(self.numbers, residual);
         self.remember(question.categories, now, residual);
     }
 

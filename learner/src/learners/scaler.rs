@@ -47,7 +47,8 @@ impl Scaler {
     #[inline]
     pub(super) fn spread(&self, input: usize) -> f64 {
         let [count, _, squares] = self.moments(input);
-        if count > 0.0 { (squares / count).sqrt() } else { 0.0 }
+        let spread = (squares / count).sqrt();
+        if spread.is_finite() { spread } else { 0.0 }
     }
 
     /// Takes an input into account (Welford 1962; missing ones count nothing). After the first
@@ -61,7 +62,7 @@ impl Scaler {
         let mut value = value.clamp(-VALUE_MAX, VALUE_MAX);
         if count >= 100.0 && squares > 0.0 {
             let reach = SPREAD_MAX * (squares / count).sqrt();
-            value = value.clamp(mean - reach, mean + reach);
+            value = value.max(mean - reach).min(mean + reach);
         }
         if count >= COUNT_MAX {
             squares -= squares / count;

@@ -6,8 +6,11 @@
 //! For a median the label is first pulled to within `huber_delta` of the present estimate, which
 //! makes the mean a Huber M-estimate; for a quantile the pull is asymmetric.
 
-use super::{BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require};
+use super::scaler::{Centre, Scaler};
 use super::segments;
+use super::{
+    BuildError, Features, Learner, LearnerKind, LearnerSpec, Shape, TableVisitor, require,
+};
 use crate::decay;
 use crate::spec::Objective;
 use crate::state::{Table, Use};
@@ -36,7 +39,8 @@ pub struct SegmentParams {
     pub shrink: f64,
     /// The most segments kept; later ones answer with their parent. A power of two.
     pub segments_max: usize,
-    /// Median objective: how far one label may pull its mean, in the unit.
+    /// Median objective: how far one label may pull its mean, in spreads (root mean squares) of the
+    /// residual.
     pub huber_delta: f64,
 }
 
@@ -47,7 +51,7 @@ impl Default for SegmentParams {
             half_life: Duration::from_hours(48),
             shrink: 10.0,
             segments_max: 65_536,
-            huber_delta: 10.0,
+            huber_delta: 0.5,
         }
     }
 }
@@ -65,6 +69,8 @@ pub struct Segment {
     objective: Objective,
     index: Table<u64>,
     means: Table<f64>,
+    /// The scale of the residuals.
+    scaler: Scaler,
 }
 
 impl Segment {
@@ -92,6 +98,7 @@ impl Segment {
             objective: shape.objective,
             index: Table::new(params.segments_max),
             means: Table::new(params.segments_max * WIDTH),
+            scaler: Scaler::new(vec![Centre::Zero]),
         })
     }
 
@@ -111,7 +118,7 @@ impl Segment {
     /// The label pulled to where one label may pull the estimate.
     fn pulled(&self, estimate: f64, residual: f64) -> f64 {
         let error = residual - estimate;
-        let reach = self.huber_delta;
+        let reach = self.huber_delta * self.scaler.spread(0);
         match self.objective {
             Objective::Mean => residual,
             Objective::Median => estimate + error.clamp(-reach, reach),
@@ -150,6 +157,7 @@ impl Learner for Segment {
         now: EventTime,
         residual: f64,
     ) {
+        self.scaler.observe(0, residual);
         let estimate = self.estimate(question.categories, now);
         let residual = self.pulled(estimate, residual);
         for (salt, places) in self.levels.iter().enumerate() {
@@ -166,5 +174,6 @@ impl Learner for Segment {
     fn tables(&mut self, visit: &mut TableVisitor<'_>) {
         visit("segments", Use::Serving, &mut self.index);
         visit("means", Use::Serving, &mut self.means);
+        visit("scales", Use::Training, &mut self.scaler.table);
     }
 }

@@ -34,13 +34,13 @@ fn label(minute: i64, key: i64) -> Label {
 #[test]
 fn every_fate_of_questions_and_labels_is_counted() {
     let questions = [
-        question(0, 1),   // learned
-        question(0, 1),   // duplicate
-        question(1, 2),   // expired: its label comes after two hours
-        question(2, 3),   // learned at once: its label was there before
+        question(0, 1), // learned
+        question(0, 1), // duplicate
+        question(1, 2), // expired: its label comes after two hours
+        question(2, 3), // learned at once: its label was there before
         Question { estimate: f64::NAN, ..question(3, 4) },
-        question(100, 5), // pending at the end
-        question(80, 6),  // late
+        question(100, 5),                                // pending at the end
+        question(80, 6),                                 // late
         Question { estimate: 99.0, ..question(100, 5) }, // conflict
         question(300, 7),
     ];
@@ -149,7 +149,10 @@ fn a_label_can_be_the_time_since_the_question() {
     drive(&mut engine, [&questions, &labels], &mut Told::default());
     let primary = &engine.step().scores().primary;
     assert_eq!(primary.count(), 1);
-    assert!((primary.bias().unwrap() - 7.0).abs() < 1e-9, "17 minutes came true, 10 were estimated");
+    assert!(
+        (primary.bias().unwrap() - 7.0).abs() < 1e-9,
+        "17 minutes came true, 10 were estimated"
+    );
 }
 
 #[test]

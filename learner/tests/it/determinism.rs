@@ -115,7 +115,11 @@ fn a_damaged_or_foreign_checkpoint_is_refused() {
         let features = FeatureSet::new(spec.features.clone()).unwrap();
         Engine::restore(spec, features, &PARTITIONS, bytes)
     };
-    assert_eq!(restore(&bytes, spec()).unwrap().save(), bytes, "save after restore is the identity");
+    assert_eq!(
+        restore(&bytes, spec()).unwrap().save(),
+        bytes,
+        "save after restore is the identity"
+    );
     for cut in (0..bytes.len()).step_by(997) {
         assert!(restore(&bytes[..cut], spec()).is_err(), "cut at {cut}");
         let mut flipped = bytes.clone();
@@ -152,7 +156,11 @@ fn no_answer_depends_on_later_labels() {
         let (_, told) = run(&spec(), &questions, &shuffled);
         let mut compared = 0;
         for (key, answer) in answers(&told).iter().filter(|(_, answer)| answer.0 <= cut) {
-            assert_eq!(Some(answer), honest.get(key), "answer of {key} changed by labels after {cut}");
+            assert_eq!(
+                Some(answer),
+                honest.get(key),
+                "answer of {key} changed by labels after {cut}"
+            );
             compared += 1;
         }
         assert!(compared > 0 || cut - first < 100 * MINUTE);

@@ -23,13 +23,7 @@ fn heavy(random: &mut Random) -> f64 {
 
 fn score(gate: &mut Gate, primary: f64, own: f64) {
     gate.score(
-        &Scores {
-            primary,
-            served: primary,
-            served_by: None,
-            lineages: &[own],
-            changes: &[0.0],
-        },
+        &Scores { primary, served: primary, served_by: None, lineages: &[own], changes: &[0.0] },
         &[],
     );
     gate.vote(None, trueup_event::EventTime::MIN);
@@ -66,7 +60,9 @@ fn a_better_lineage_is_admitted_and_a_worse_one_never() {
         score(&mut worse, b, a);
         let verdict = better.judge(0, true, true);
         match verdict {
-            Verdict::Admitted { units, .. } if admitted_after.is_none() => admitted_after = Some(units),
+            Verdict::Admitted { units, .. } if admitted_after.is_none() => {
+                admitted_after = Some(units)
+            }
             Verdict::Refused(Refusal::TooLittleEvidence { .. }) => assert!(unit < 200),
             _ => {}
         }

@@ -8,7 +8,9 @@ use trueup_learner::effect::{Effect, Fate, Sink};
 use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
 use trueup_learner::features::{FeatureKind, FeatureSet, FeatureSpec};
 use trueup_learner::gate::Verdict;
-use trueup_learner::learners::{LearnerSpec, linear::LinearParams, rls::RlsParams, segment::SegmentParams};
+use trueup_learner::learners::{
+    LearnerSpec, linear::LinearParams, rls::RlsParams, segment::SegmentParams,
+};
 use trueup_learner::spec::{
     Cadence, Correction, GateSpec, LabelSpec, LabelValue, Late, Limit, Objective, Promote,
     PublishSpec, QuestionSpec, Spec,
@@ -153,7 +155,11 @@ pub(crate) fn spec() -> Spec {
 }
 
 /// Cuts a stream into batches; without `sorted`, rows keep the order in which they arrived.
-pub(crate) fn question_batches(rows: &[Question], batch_rows: usize, order: RowOrder) -> Vec<EventBatch> {
+pub(crate) fn question_batches(
+    rows: &[Question],
+    batch_rows: usize,
+    order: RowOrder,
+) -> Vec<EventBatch> {
     let batch = |offset: usize, rows: &[Question]| {
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("key", Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.key)))),
@@ -212,7 +218,10 @@ fn cut<R>(
     let mut start = 0;
     while start < rows.len() {
         let mut end = rows.len().min(start + batch_rows);
-        while order == RowOrder::Time && end < rows.len() && time(&rows[end]) == time(&rows[end - 1]) {
+        while order == RowOrder::Time
+            && end < rows.len()
+            && time(&rows[end]) == time(&rows[end - 1])
+        {
             end += 1;
         }
         batches.push(batch(start, &rows[start..end]));

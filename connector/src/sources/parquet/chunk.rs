@@ -58,8 +58,8 @@ impl Chunk {
         Ok(Self { times, origins, rows })
     }
 
-    /// The memory its rows take, in bytes. Dictionaries shared with the chunk before are not counted
-    /// again.
+    /// The memory its rows take, in bytes. Dictionaries shared with the chunk before are not
+    /// counted again.
     pub(crate) fn memory_bytes(&self, before: Option<&Self>) -> usize {
         let column_bytes =
             |(at, column): (usize, &ArrayRef)| match column.as_dictionary_opt::<Int32Type>() {

@@ -121,7 +121,8 @@ impl DataFile {
         let mut decoder = ParquetMetaDataPushDecoder::try_new(size)
             .map_err(cannot)?
             .with_page_index_policy(PageIndexPolicy::Skip);
-        let mut wanted = Vec::from([size - size.min(FOOTER_GUESS_BYTES)..size]);
+        let tail = size - size.min(FOOTER_GUESS_BYTES)..size;
+        let mut wanted = vec![tail];
         loop {
             let fetched = self.fetch(&wanted).await?;
             decoder.push_ranges(wanted, fetched).map_err(cannot)?;

@@ -1,8 +1,8 @@
 //! The lowest rows of all runs, and when to open the next row group.
 //!
-//! Row groups wait until the merge has come to their lowest time. Those in order are then decoded as
-//! they are merged; the others are sorted in memory while they fit the budget. What does not fit is
-//! sorted on disk together with every waiting row group that it overlaps.
+//! Row groups wait until the merge has come to their lowest time. Those in order are then decoded
+//! as they are merged; the others are sorted in memory while they fit the budget. What does not fit
+//! is sorted on disk together with every waiting row group that it overlaps.
 
 use super::chunk::{Chunk, Segment};
 use super::group::GroupReader;

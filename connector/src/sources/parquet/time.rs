@@ -141,8 +141,8 @@ impl TimeReader {
         }
     }
 
-    /// What lies surely around the event times whose stored numbers lie between `low` and `high`; local
-    /// times need a margin, since their order is not that of their instants.
+    /// What lies surely around the event times whose stored numbers lie between `low` and `high`;
+    /// local times need a margin, since their order is not that of their instants.
     pub(crate) fn bounds(&self, low: &dyn Array, high: &dyn Array) -> Option<(i64, i64)> {
         let margin = match &self.zone {
             _ if self.unit == Unit::Text => return None,
@@ -236,8 +236,8 @@ fn micros(instant: Timestamp) -> i64 {
     instant.as_nanosecond().div_euclid(1000) as i64
 }
 
-/// The zone of a name; names come from the database built in, so that a zone means the same on every
-/// machine.
+/// The zone of a name; names come from the database built in, so that a zone means the same on
+/// every machine.
 fn zone_named(name: &str) -> Result<Zone, Error> {
     if ["UTC", "Z", "Etc/UTC"].iter().any(|utc| name.eq_ignore_ascii_case(utc)) {
         return Ok(Zone::Utc);
@@ -301,8 +301,8 @@ impl LocalZone {
         micros(instant)
     }
 
-    /// Local times near a change of the offset may mean two instants or none: those are left out, on
-    /// either side by the larger of the two offsets.
+    /// Local times near a change of the offset may mean two instants or none: those are left out,
+    /// on either side by the larger of the two offsets.
     fn stretch_around(&self, instant: Timestamp) -> (i64, i64, i64) {
         let seconds = |offset: Offset| i64::from(offset.seconds()) * 1_000_000;
         let offset = seconds(self.zone.to_offset(instant));

@@ -109,10 +109,11 @@ fn adagrad_moves_one_weight_as_by_hand() {
         ..linear::LinearParams::default()
     };
     let mut linear = linear::Linear::new(&params, &bare(0, 0, Objective::Mean)).expect("valid");
-    // Gradients -2, -1 and the second weight; the residual's spread is 2, 2 and the root of 8/3.
-    let second = 1.0 + 0.5 * 2.0 * 1.0 / 5.0_f64.sqrt();
-    let squares = 5.0 + second * second;
-    let third = second - 0.5 * (8.0_f64 / 3.0).sqrt() * second / squares.sqrt();
+    // In spreads of the residual (2, 2 and the root of 8/3) the gradients are -1, -1/2 and the second
+    // weight.
+    let second = 1.0 + 0.5 * 2.0 * 0.5 / 1.25_f64.sqrt();
+    let squares = 1.25 + second * second / (8.0 / 3.0);
+    let third = second - 0.5 * second / squares.sqrt();
     for (residual, expected) in [(2.0, 1.0), (2.0, second), (0.0, third)] {
         let features = Features { time: at(0), categories: &[], numbers: &[] };
         linear.learn_one(&features, &[], at(0), residual);
