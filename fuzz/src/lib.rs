@@ -1,7 +1,8 @@
 //! What each decoder promises about bytes that others wrote: a value or an error, never a panic.
 //!
-//! A check takes any bytes and panics only where its decoder breaks that promise. libFuzzer feeds
-//! the checks in `fuzz_targets/`; a short run of the same checks is part of the workspace's tests.
+//! A check takes any bytes, says whether they were accepted, and panics only where its decoder
+//! breaks that promise. libFuzzer feeds the checks in `fuzz_targets/`; a short run of the same
+//! checks is part of the workspace's tests.
 
 pub mod seeds;
 
@@ -25,8 +26,8 @@ pub struct Decoder {
     /// Its name, which is also that of its fuzz target.
     pub name: &'static str,
     /// Feeds it, and panics where it breaks its promise.
-    pub check: fn(&[u8]),
-    /// What a writer of ours, or a user, writes: where mutation starts from.
+    pub check: fn(&[u8]) -> bool,
+    /// What is accepted: where mutation starts from.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
@@ -41,15 +42,18 @@ pub const DECODERS: &[Decoder] = &[
 ];
 
 /// Artifacts: refused, or applied to a learner that then still answers and learns.
-pub fn artifact(bytes: &[u8]) {
+pub fn artifact(bytes: &[u8]) -> bool {
+    let mut is_accepted = false;
     for spec in seeds::learners() {
         for form in [Form::Base, Form::Delta] {
             let mut learner = spec.build(&seeds::shape()).expect("the parameters are in range");
             if artifact::apply(learner.as_mut(), form, bytes).is_ok() {
                 use_learner(learner.as_mut());
+                is_accepted = true;
             }
         }
     }
+    is_accepted
 }
 
 fn use_learner(learner: &mut dyn Learner) {
@@ -64,36 +68,39 @@ fn use_learner(learner: &mut dyn Learner) {
 
 /// Checkpoints, as they came and with their digest made right: refused, or restored to a core that
 /// can be saved.
-pub fn checkpoint(bytes: &[u8]) {
-    restore(bytes);
-    restore(&seeds::sealed(bytes));
+pub fn checkpoint(bytes: &[u8]) -> bool {
+    let is_accepted = restore(&seeds::sealed(bytes));
+    restore(bytes) || is_accepted
 }
 
-fn restore(bytes: &[u8]) {
+fn restore(bytes: &[u8]) -> bool {
     let spec = seeds::spec();
     let features = FeatureSet::new(spec.features.clone()).expect("the features are sound");
-    if let Ok(mut engine) = Engine::restore(spec, features, &seeds::PARTITIONS, bytes) {
-        engine.save();
-    }
+    let restored = Engine::restore(spec, features, &seeds::PARTITIONS, bytes);
+    restored.map(|mut engine| engine.save()).is_ok()
 }
 
 /// Durations: refused, or written as a text that means the same.
-pub fn duration(bytes: &[u8]) {
+pub fn duration(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     match text.parse::<Duration>() {
         Ok(duration) => {
             let written = duration.to_string();
             assert_eq!(written.parse(), Ok(duration), "`{text}` was written as `{written}`");
+            true
         }
-        Err(error) => assert!(!error.to_string().is_empty()),
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            false
+        }
     }
 }
 
 /// Parquet files: an error that says something, or rows in event-time order.
-pub fn parquet(bytes: &[u8]) {
-    if let Err(error) = read_parquet(bytes) {
-        assert!(!error.to_string().is_empty());
-    }
+pub fn parquet(bytes: &[u8]) -> bool {
+    let read = read_parquet(bytes);
+    assert!(read.as_ref().err().is_none_or(|error| !error.to_string().is_empty()));
+    read.is_ok()
 }
 
 fn read_parquet(bytes: &[u8]) -> Result<(), Error> {
@@ -124,11 +131,11 @@ fn read_parquet(bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Definitions: told what is wrong, or written as a text that means the same.
-pub fn pipeline_toml(bytes: &[u8]) {
+pub fn pipeline_toml(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let definition = match Definition::read("fuzzed", "pipelines/fuzzed.toml", &text) {
         Ok(definition) => definition,
-        Err(found) => return is_told(&found),
+        Err(found) => return told(&found),
     };
     let written = definition.pipeline().to_toml();
     let read = RealtimeMlPipeline::from_toml("fuzzed", &written);
@@ -140,16 +147,17 @@ pub fn pipeline_toml(bytes: &[u8]) {
             assert!(!checked.warnings.has_errors());
             FeatureSet::new(checked.spec.features).expect("a checked definition has features");
         }
-        Err(found) => is_told(&found),
+        Err(found) => assert!(!told(&found)),
     }
+    true
 }
 
 /// Projects: told what is wrong, or with environments that can be asked for.
-pub fn project_toml(bytes: &[u8]) {
+pub fn project_toml(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let project = match Project::read(Path::new("."), "trueup.toml", &text) {
         Ok(project) => project,
-        Err(found) => return is_told(&found),
+        Err(found) => return told(&found),
     };
     for name in project.environment_names() {
         match project.environment_with(Some(name), &|name| Some(name.to_lowercase())) {
@@ -158,11 +166,14 @@ pub fn project_toml(bytes: &[u8]) {
                     drop(project.location(&environment, &event.name));
                 }
             }
-            Err(found) => is_told(&found),
+            Err(found) => assert!(!told(&found)),
         }
     }
+    true
 }
 
-fn is_told(found: &Diagnostics) {
+/// Not accepted, with words that say why.
+fn told(found: &Diagnostics) -> bool {
     assert!(found.has_errors() && !found.to_string().is_empty());
+    false
 }

@@ -48,7 +48,7 @@ fn paths_globs_and_folders() {
     assert_eq!(listed(folder, "s?b/*"), ["sub/b.PARQUET", "sub/deep/c.parquet"]);
     let whole = folder.join("sub/deep");
     let shown = format!("{}/c.parquet", whole.display());
-    assert_eq!(listed(Path::new("/"), whole.to_str().unwrap()), [shown.clone()]);
+    assert_eq!(listed(Path::new("/"), whole.to_str().unwrap()), [shown.as_str()]);
     assert_eq!(listed(Path::new("/"), &format!("file://{}", whole.display())), [shown]);
     for file in Dataset::open("**", folder).unwrap().files() {
         Dataset::open(file, folder).unwrap_or_else(|error| panic!("{file}: {error}"));

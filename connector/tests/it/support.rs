@@ -84,7 +84,7 @@ fn drain(reader: &mut Reader, request: &ReadRequest) -> Outcome {
     let mut outcome = Outcome::default();
     let schema = Arc::clone(reader.schema());
     let mut offset = None;
-    while let Some(batch) = reader.next() {
+    for batch in reader.by_ref() {
         let mut batch = batch.unwrap();
         assert_eq!((batch.stream, batch.partition.0), (request.stream, 0));
         assert_eq!(batch.order, RowOrder::Time);
