@@ -11,6 +11,10 @@ mod setup;
 mod words;
 
 use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use failure::Failure;
 use std::process::ExitCode;
 

@@ -191,6 +191,7 @@ struct Shared {
     dataset: Dataset,
     source: Source,
     takers: Vec<SyncSender<Feed>>,
+    skipped: Arc<AtomicU64>,
 }
 
 type Feed = Result<Arc<EventBatch>, Arc<trueup_connector::Error>>;
@@ -198,7 +199,13 @@ type Feed = Result<Arc<EventBatch>, Arc<trueup_connector::Error>>;
 /// Where an engine gets the batches of its two streams from.
 enum Feeds {
     Own([Reader; 2]),
-    Shared([Receiver<Feed>; 2]),
+    Shared([Taken; 2]),
+}
+
+/// A shared stream as one engine gets it, and how many rows of it had no time yet.
+struct Taken {
+    feed: Receiver<Feed>,
+    skipped: Arc<AtomicU64>,
 }
 
 fn pass(
@@ -247,7 +254,7 @@ fn bounded(request: &ReadRequest, options: &Options) -> ReadRequest {
 }
 
 /// Finds the streams that plans have in common, and joins the columns they want.
-fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Receiver<Feed>; 2]>) {
+fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Taken; 2]>) {
     let mut shared: Vec<Shared> = Vec::new();
     let mut receivers = Vec::new();
     for plan in plans {
@@ -264,15 +271,20 @@ fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Receiver<F
                     shared.request.columns = distinct(std::mem::take(&mut shared.request.columns));
                     shared.request.dictionary.extend(request.dictionary.iter().cloned());
                     shared.takers.push(sender);
+                    Taken { feed: receiver, skipped: Arc::clone(&shared.skipped) }
                 }
-                None => shared.push(Shared {
-                    request: bounded(request, options),
-                    dataset: plan.datasets[side].clone(),
-                    source: source.clone(),
-                    takers: vec![sender],
-                }),
+                None => {
+                    let skipped = Arc::<AtomicU64>::default();
+                    shared.push(Shared {
+                        request: bounded(request, options),
+                        dataset: plan.datasets[side].clone(),
+                        source: source.clone(),
+                        takers: vec![sender],
+                        skipped: Arc::clone(&skipped),
+                    });
+                    Taken { feed: receiver, skipped }
+                }
             }
-            receiver
         }));
     }
     (shared, receivers)
@@ -281,16 +293,18 @@ fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Receiver<F
 impl Shared {
     /// Hands every batch to every taker. A taker that went away is passed over.
     fn broadcast(mut self) {
-        let reader = match self.dataset.read(&self.request) {
+        let mut reader = match self.dataset.read(&self.request) {
             Ok(reader) => reader,
             Err(error) => return self.give(&Err(Arc::new(error))),
         };
-        for batch in reader {
+        while let Some(batch) = reader.next() {
+            self.skipped.store(reader.skipped_null_time(), Ordering::Relaxed);
             self.give(&batch.map(Arc::new).map_err(Arc::new));
             if self.takers.is_empty() {
                 return;
             }
         }
+        self.skipped.store(reader.skipped_null_time(), Ordering::Relaxed);
     }
 
     fn give(&mut self, feed: &Feed) {
@@ -303,7 +317,7 @@ impl Feeds {
         let side = usize::from(stream.0);
         match self {
             Self::Own(readers) => Ok(readers[side].next().transpose()?.map(Arc::new)),
-            Self::Shared(receivers) => match receivers[side].recv() {
+            Self::Shared(taken) => match taken[side].feed.recv() {
                 Ok(feed) => Ok(Some(feed.map_err(Error::Shared)?)),
                 Err(_) => Ok(None),
             },
@@ -313,7 +327,9 @@ impl Feeds {
     fn skipped(&self) -> [u64; 2] {
         match self {
             Self::Own(readers) => [0, 1].map(|side| readers[side].skipped_null_time()),
-            Self::Shared(_) => [0, 0],
+            Self::Shared(taken) => {
+                [0, 1].map(|side| taken[side].skipped.load(Ordering::Relaxed))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::compare::{CHUNK, Chunk, Scored};
 use crate::predictions::PredictionWriter;
 use crate::report::{
-    ArtifactReport, Day, DeadLetterCount, Delay, DriftReport, GateReport, Residuals, SegmentReport,
+    ArtifactReport, DRIFTS_MAX, Day, DeadLetterCount, Delay, DriftReport, GateReport, Residuals, SegmentReport,
     SegmentValue, Sums, VerdictRun,
 };
 use crate::vocabulary::Vocabulary;
@@ -27,8 +27,6 @@ const LAYOUT_AFTER: usize = 1_000;
 const BINS: usize = 96;
 /// The longest delay told apart from longer ones: ten years.
 const DELAY_MAX_SECONDS: u64 = 10 * 366 * 86_400;
-/// Drift alarms kept; more are only counted by the detector.
-const DRIFTS_MAX: usize = 200;
 
 /// How much a tally looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +188,8 @@ impl Tally {
         recent.fading += 0.005 * (error - recent.fading);
         if self.drift.update(error).is_some() {
             let before = recent.since.0 / recent.since.1 as f64;
-            if self.drifts.len() < DRIFTS_MAX {
+            // An error that falls is no alarm.
+            if recent.fading > before && self.drifts.len() < DRIFTS_MAX {
                 self.drifts.push(DriftReport {
                     at: at.to_string(),
                     detector: "adwin".to_owned(),
@@ -327,7 +326,7 @@ impl Tally {
                     event: events[side].to_owned(),
                     reason: reason.name().to_owned(),
                     count: *count,
-                    example: format!("{file}, row {}: {}", origin.row() + 1, letter.detail),
+                    example: format!("{file}, row {}: {}", origin.row(), letter.detail),
                 }
             };
         self.dead.iter().map(count).collect()

@@ -105,8 +105,8 @@ pub fn parquet(bytes: &[u8]) -> bool {
 
 fn read_parquet(bytes: &[u8]) -> Result<(), Error> {
     let store = InMemory::new();
-    let put = store.put(&Key::from("a.parquet"), bytes.to_vec().into());
-    block_on(put).expect("memory takes any file");
+    let key = Key::from("a.parquet");
+    block_on(store.put(&key, bytes.to_vec().into())).expect("memory takes any file");
     let store: Arc<dyn ObjectStore> = Arc::new(store);
     let dataset = Dataset::open_in(store, "a.parquet")?;
     let columns: Vec<String> =

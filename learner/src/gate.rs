@@ -172,6 +172,9 @@ struct Group {
     segments: BTreeMap<u64, Sketches>,
     digest: u128,
     dirty: Vec<u64>,
+    /// A buffer that is used again.
+    #[serde(skip)]
+    words: Vec<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -205,6 +208,7 @@ impl Gate {
                     segments: BTreeMap::new(),
                     digest: 0,
                     dirty: Vec::new(),
+                    words: Vec::new(),
                 });
             }
         }
@@ -485,11 +489,10 @@ impl Group {
             let mut digest = hash::of_cell(3, segment);
             let own = [&sketches.primary, &sketches.served];
             for (place, sketch) in own.into_iter().chain(&sketches.lineages).enumerate() {
-                let mut folded = place as u64;
-                for word in sketch.words() {
-                    folded = hash::mix(folded, word);
-                }
-                digest = digest.wrapping_add(hash::of_cell(place as u64 + 4, folded));
+                self.words.clear();
+                self.words.push(place as u64);
+                self.words.extend(sketch.words());
+                digest = digest.wrapping_add(hash::of_bytes(bytemuck::cast_slice(&self.words)));
             }
             self.digest = self.digest.wrapping_sub(sketches.digest).wrapping_add(digest);
             sketches.digest = digest;

@@ -113,7 +113,7 @@ impl<C: Cell> Table<C> {
 
 /// A table of any cell type, as artifacts and checkpoints see it.
 pub trait AnyTable {
-    /// The sum over all published cells, after Bellare and Micciancio (1997).
+    /// The sum over all published cells: see [`hash::of_slot`].
     fn digest(&self) -> u128;
 
     /// The sum over all cells as they are now, published or not.
@@ -148,8 +148,8 @@ impl<C: Cell> AnyTable for Table<C> {
         let mut digest = self.digest;
         self.unpublished(&mut |index, bits| {
             digest = digest
-                .wrapping_sub(contribution(index, self.published[index]))
-                .wrapping_add(contribution(index, bits));
+                .wrapping_sub(hash::of_slot(index as u64, self.published[index]))
+                .wrapping_add(hash::of_slot(index as u64, bits));
         });
         digest
     }
@@ -162,8 +162,8 @@ impl<C: Cell> AnyTable for Table<C> {
             let new = cell.to_bits();
             if new != old {
                 *digest = digest
-                    .wrapping_sub(contribution(index, old))
-                    .wrapping_add(contribution(index, new));
+                    .wrapping_sub(hash::of_slot(index as u64, old))
+                    .wrapping_add(hash::of_slot(index as u64, new));
                 published[index] = new;
                 all_finite &= cell.is_finite();
                 change(index, new);
@@ -205,11 +205,6 @@ impl<C: Cell> AnyTable for Table<C> {
     fn clear(&mut self) {
         *self = Self::new(self.cells.len());
     }
-}
-
-/// What a cell adds to the digest: nothing when it is empty.
-const fn contribution(index: usize, bits: u64) -> u128 {
-    if bits == 0 { 0 } else { hash::of_cell(index as u64, bits) }
 }
 
 /// A set of indices as two levels of bits, so that walking it in order skips what is untouched.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use trueup_backtest::table::{Colour, Style};
 use trueup_backtest::{Options, Output, page, replay, table};
+use trueup_event::EventTime;
 
 /// Replay recorded events through pipelines, and report what serving would have seen.
 #[derive(Debug, clap::Args)]
@@ -61,6 +62,7 @@ pub(crate) struct Backtest {
 
 impl Backtest {
     pub(crate) fn run(&self, project: &Path) -> Result<ExitCode, Failure> {
+        let (from, to) = self.span()?;
         let setup = Setup::load(project, self.env.as_deref())?;
         let mut jobs = Vec::new();
         for name in &self.names {
@@ -69,8 +71,8 @@ impl Backtest {
         let options = Options {
             threads: usize::from(self.threads),
             batch_rows: self.batch_rows as usize,
-            from: time("--from", self.from.as_deref())?,
-            to: time("--to", self.to.as_deref())?,
+            from,
+            to,
             page: self.report.is_some() || self.json,
         };
         let output = Output {
@@ -78,24 +80,39 @@ impl Backtest {
             dead_letters: self.dead_letters.clone(),
         };
         let report = progress::with_bar(|progress| replay(&jobs, &options, &output, progress))?;
+        // Before the first word on standard output: a failure leaves nothing there.
+        if let Some(path) = &self.report {
+            std::fs::write(path, page::html(&report))
+                .with_context(|| format!("cannot write the page: `{}`", path.display()))?;
+        }
         if self.json {
             words::json(&report);
         } else {
             let colour = if words::may_colour() { Colour::Ansi } else { Colour::Plain };
             words::out(&table::text(&report, Style { colour, width: words::width_columns() }));
         }
-        if let Some(path) = &self.report {
-            std::fs::write(path, page::html(&report))
-                .with_context(|| format!("cannot write the page: `{}`", path.display()))?;
-        }
         for path in [&self.report, &self.predictions, &self.dead_letters].into_iter().flatten() {
             words::say(&format!("wrote {}", path.display()));
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// The times of `--from` and `--to`, the first before the second.
+    fn span(&self) -> Result<(Option<EventTime>, Option<EventTime>), Failure> {
+        let from = time("--from", self.from.as_deref())?;
+        let to = time("--to", self.to.as_deref())?;
+        if let Some((from, to)) = from.zip(to)
+            && from >= to
+        {
+            let message = format!("nothing lies between the two: `--from {from} --to {to}`");
+            let hint = "let `--from` be before `--to`".to_owned();
+            return Err(Failure::Usage(message, Some(hint)));
+        }
+        Ok((from, to))
+    }
 }
 
-fn time(flag: &str, text: Option<&str>) -> Result<Option<trueup_event::EventTime>, Failure> {
+fn time(flag: &str, text: Option<&str>) -> Result<Option<EventTime>, Failure> {
     let Some(text) = text else { return Ok(None) };
     parse_time(text).map(Some).ok_or_else(|| {
         let hint = "write `2013-06-01`, `2013-06-01T12:00:00Z` or `2013-06-01T12:00:00-04:00`";

@@ -37,10 +37,13 @@ impl Init {
     }
 
     fn template(&self) -> Result<ExitCode, Failure> {
+        let data = template::data();
+        self.vacant(template::files().map(|(path, _)| path))?;
+        self.vacant(data.each_ref().map(|(path, _)| *path))?;
         for (path, text) in template::files() {
             self.write(path, text)?;
         }
-        for (path, rows) in template::data() {
+        for (path, rows) in data {
             let path = self.prepared(path)?;
             trueup_connector::write::parquet(&path, &rows)?;
         }
@@ -61,8 +64,10 @@ impl Init {
         }
         let inference = infer(&samples)
             .map_err(|refusal| Failure::Usage(refusal.message, Some(refusal.remedy)))?;
+        let definition = format!("pipelines/{}.toml", inference.name);
+        self.vacant(["trueup.toml", &definition])?;
         self.write("trueup.toml", &inference.project)?;
-        self.write(&format!("pipelines/{}.toml", inference.name), &inference.definition)?;
+        self.write(&definition, &inference.definition)?;
         for notice in &inference.notices {
             let level = match notice.level {
                 Level::Note => "note",
@@ -97,16 +102,25 @@ impl Init {
         Ok(())
     }
 
+    /// Complains when one of the files is there already, before the first is written.
+    fn vacant<const N: usize>(&self, paths: [&str; N]) -> Result<(), Failure> {
+        for path in paths {
+            let path = self.folder.join(path);
+            if path.exists() {
+                let message = format!("the file is there already: `{}`", path.display());
+                let hint = "move it, or name another folder".to_owned();
+                return Err(Failure::Usage(message, Some(hint)));
+            }
+        }
+        Ok(())
+    }
+
     /// The path of a file of the project, its folder made, and told of.
     fn prepared(&self, path: &str) -> Result<PathBuf, Failure> {
         let path = self.folder.join(path);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the folder: `{}`", folder.display()))?;
-        }
-        if path.exists() {
-            let message = format!("the file is there already: `{}`", path.display());
-            return Err(Failure::Usage(message, Some("move it, or name another folder".into())));
         }
         words::say(&format!("wrote {}", path.display()));
         Ok(path)

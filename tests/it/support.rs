@@ -234,10 +234,7 @@ pub(crate) fn digest(run: &Value) -> String {
 pub(crate) fn assert_adds_up(run: &Value) {
     for (counts, kinds) in [
         ("counts", ["learned", "pending", "expired", "evicted", "quarantined", "late"].as_slice()),
-        (
-            "labels",
-            &["joined", "waiting", "orphan", "expired", "evicted", "quarantined", "late"],
-        ),
+        ("labels", &["joined", "waiting", "orphan", "expired", "evicted", "quarantined", "late"]),
     ] {
         let sum: u64 = kinds.iter().map(|kind| count(&run[counts], kind)).sum();
         assert_eq!(count(&run[counts], "fed"), sum, "{counts}: {}", run[counts]);

@@ -140,8 +140,8 @@ pub static PUBLISH: Section = Section {
         Key {
             name: "base_every",
             shape: Shape::Count,
-            need: Need::Default("24"),
-            example: "24",
+            need: Need::Default("168"),
+            example: "168",
             about: "every how many versions the artifact is a whole base instead of a delta",
         },
     ],

@@ -82,8 +82,8 @@ fn everything_that_goes_wrong() -> (Vec<Row>, Vec<Row>) {
         row(30, 30, 15.0),
         row(1005, 100, 15.0),
         row(1005, 100, 16.0), // as the one before, but with another estimate
-        row(2000, 50, 15.0), // never answered
-        row(2001, 60, 15.0), // answered too late
+        row(2000, 50, 15.0),  // never answered
+        row(2001, 60, 15.0),  // answered too late
         row(2002, 415, 15.0), // not answered yet
     ]);
     came.extend([
@@ -91,9 +91,9 @@ fn everything_that_goes_wrong() -> (Vec<Row>, Vec<Row>) {
         (Some(50), Some(75), Some(f64::NAN)),
         (None, Some(76), Some(20.0)),
         (Some(3000), None, Some(20.0)), // has not happened yet
-        row(40, 60, 20.0), // twice
-        row(41, 62, 25.0), // again, later and other
-        row(4000, 77, 20.0), // nobody asked
+        row(40, 60, 20.0),              // twice
+        row(41, 62, 25.0),              // again, later and other
+        row(4000, 77, 20.0),            // nobody asked
         row(4001, 78, 20.0),
         row(2001, 60 + 121, 20.0),
         row(4002, 419, 20.0), // nobody asked so far
@@ -149,7 +149,12 @@ fn whatever_goes_wrong_is_counted_and_told() {
 }
 
 /// Each line leads back to its row.
-fn the_file_of_dead_letters_holds_each(project: &Project, run: &Value, asked: &[Row], came: &[Row]) {
+fn the_file_of_dead_letters_holds_each(
+    project: &Project,
+    run: &Value,
+    asked: &[Row],
+    came: &[Row],
+) {
     let mut told: BTreeMap<(String, String), u64> = BTreeMap::new();
     for line in project.read("dead.jsonl").lines() {
         let line: Value = serde_json::from_str(line).unwrap();

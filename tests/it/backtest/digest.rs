@@ -128,8 +128,7 @@ fn january(stream: &str, time: &str) -> RecordBatch {
     let all = rows::read(&workspace().join(format!("data/samples/flights/{stream}.parquet")));
     let times = rows::integers(&all, time);
     let day = 86_400_000_000;
-    let early: Vec<usize> =
-        (0..times.len()).filter(|row| times[*row] < TO_MICROS + day).collect();
+    let early: Vec<usize> = (0..times.len()).filter(|row| times[*row] < TO_MICROS + day).collect();
     rows::at(&all, &early)
 }
 

@@ -58,8 +58,7 @@ fn whatever_a_script_reads_is_there(run: &Value) {
     }
     assert!(number(run, "events_per_second") > 0.0);
     assert_eq!(digest(run).len(), 64);
-    let days: u64 =
-        run["days"].as_array().unwrap().iter().map(|day| count(day, "questions")).sum();
+    let days: u64 = run["days"].as_array().unwrap().iter().map(|day| count(day, "questions")).sum();
     assert_eq!(days, LABELS, "the days hold every labelled question");
 }
 

@@ -125,7 +125,8 @@ fn runs(project: &Project, learned: usize, expected: f64) -> Value {
     project.run("check").ok().says(&["nothing wrong: trips"]);
     let run = project.backtest_one("trips");
     assert_adds_up(&run);
-    assert_eq!(count(&run, "counts.learned"), learned as u64);
+    let all = format!("{} {} {}", run["counts"], run["labels"], run["dead_letters"]);
+    assert_eq!(count(&run, "counts.learned"), learned as u64, "{all}");
     let found = number(&run, "primary.mae");
     assert!((found - expected).abs() < 1e-6, "{found} and not {expected}");
     let corrected = number(&run, "corrected.mae");
@@ -164,7 +165,10 @@ fn uuids_local_times_narrow_floats_and_nulls() {
             ("Requested At", Arc::new(TimestampNanosecondArray::from_iter_values(local))),
             ("model.eta", Arc::new(Float32Array::from_iter(estimates))),
             ("city", Arc::new(city)),
-            ("express", Arc::new(BooleanArray::from_iter(trips.iter().map(|t| Some(t.is_express))))),
+            (
+                "express",
+                Arc::new(BooleanArray::from_iter(trips.iter().map(|t| Some(t.is_express)))),
+            ),
             ("lane", Arc::new(Int8Array::from_iter(trips.iter().map(|t| Some(t.city as i8 - 2))))),
         ]),
     );
@@ -304,7 +308,10 @@ fn the_time_between_two_columns_of_the_label() {
         &project.path("came/part-0.parquet"),
         &table([
             ("id", keys(&trips)),
-            ("left_at", Arc::new(TimestampMillisecondArray::from_iter_values(left).with_timezone("UTC"))),
+            (
+                "left_at",
+                Arc::new(TimestampMillisecondArray::from_iter_values(left).with_timezone("UTC")),
+            ),
             ("came_at", times(&trips, |trip| trip.done() + 15 * MINUTE)),
             ("reported_at", times(&trips, |trip| trip.done() + 25 * MINUTE)),
         ]),
@@ -328,7 +335,10 @@ fn the_time_since_a_column_of_the_question() {
         &project.path("came/part-0.parquet"),
         &table([
             ("id", keys(&trips)),
-            ("came_at", Arc::new(TimestampNanosecondArray::from_iter_values(came).with_timezone("UTC"))),
+            (
+                "came_at",
+                Arc::new(TimestampNanosecondArray::from_iter_values(came).with_timezone("UTC")),
+            ),
         ]),
     );
     runs(&project, trips.len(), mae(&trips, |trip| Some(trip.estimate)));
@@ -369,7 +379,8 @@ fn estimates_that_are_refreshed() {
     );
     let labels = done_table(&trips, |trip| trip.took);
     write(&project.path("came/part-0.parquet"), &labels);
-    let expected = (0..3).map(|round| mae(&trips, |trip| Some(refreshed(trip, round)))).sum::<f64>();
+    let expected =
+        (0..3).map(|round| mae(&trips, |trip| Some(refreshed(trip, round)))).sum::<f64>();
     let run = runs(&project, 3 * labels.num_rows(), expected / 3.0);
     assert_eq!(count(&run, "labels.joined"), labels.num_rows() as u64);
     let units = count(&run, "gate.units");
