@@ -13,7 +13,7 @@ use std::sync::mpsc::SyncSender;
 use trueup_connector::DeadLetterFile;
 use trueup_event::{DeadLetter, EventTime, Reason};
 use trueup_learner::artifact::Form;
-use trueup_learner::drift::{Detector, DriftDetector, DriftParams};
+use trueup_learner::drift::{AdwinParams, Detector, DriftDetector, DriftParams};
 use trueup_learner::effect::{Candidate, Effect, Fate, Outcome, Sink};
 use trueup_learner::engine::QUESTIONS;
 use trueup_learner::gate::Verdict;
@@ -53,7 +53,8 @@ pub(crate) struct Tally {
     admitted_at: Option<EventTime>,
     drift: DriftDetector,
     drifts: Vec<DriftReport>,
-    recent: Recent,
+    today: DayErrors,
+    before: DayErrors,
     scored: Vec<Scored>,
     pub(crate) predictions: Option<PredictionWriter>,
     pub(crate) letters: Option<(DeadLetterFile, [Vec<String>; 2], [String; 2])>,
@@ -61,12 +62,17 @@ pub(crate) struct Tally {
     pub(crate) chunks: Option<SyncSender<Chunk>>,
 }
 
-/// Mean absolute error now and before, for what a drift alarm says.
+/// Absolute errors of one day, or daily means since the last change.
 #[derive(Debug, Default)]
-struct Recent {
-    since: (f64, u64),
-    fading: f64,
+struct DayErrors {
+    day: i64,
+    sum: f64,
+    count: u64,
 }
+
+/// The watch on daily means: it looks every day, from the tenth on.
+const DAILY: AdwinParams =
+    AdwinParams { delta: 0.01, every: 1, buckets_max: 5, side_min: 3, values_min: 10 };
 
 impl Tally {
     pub(crate) fn new(detail: Detail, index: usize, lineages: usize) -> Self {
@@ -94,11 +100,12 @@ impl Tally {
             },
             artifacts: ArtifactReport::default(),
             admitted_at: None,
-            drift: DriftParams::Adwin(trueup_learner::drift::AdwinParams::default())
+            drift: DriftParams::Adwin(DAILY)
                 .build()
-                .expect("the defaults are in range"),
+                .expect("the parameters are in range"),
             drifts: Vec::new(),
-            recent: Recent::default(),
+            today: DayErrors::default(),
+            before: DayErrors::default(),
             scored: Vec::new(),
             predictions: None,
             letters: None,
@@ -181,24 +188,33 @@ impl Tally {
         sample.into_iter().for_each(|errors| self.residuals.add(errors));
     }
 
+    /// Watches the mean absolute error of each day (of the labels): single errors follow the hour
+    /// and the weather, and would raise an alarm every other day.
     fn drift(&mut self, error: f64, at: EventTime) {
-        let recent = &mut self.recent;
-        recent.since.0 += error;
-        recent.since.1 += 1;
-        recent.fading += 0.005 * (error - recent.fading);
-        if self.drift.update(error).is_some() {
-            let before = recent.since.0 / recent.since.1 as f64;
+        let day = at.micros().div_euclid(MICROS_PER_DAY);
+        if day > self.today.day && self.today.count > 0 {
+            let mean = self.today.sum / self.today.count as f64;
+            let changed = self.drift.update(mean).is_some();
+            let before = self.before.sum / self.before.count.max(1) as f64;
             // An error that falls is no alarm.
-            if recent.fading > before && self.drifts.len() < DRIFTS_MAX {
+            if changed && mean > before && self.drifts.len() < DRIFTS_MAX {
                 self.drifts.push(DriftReport {
-                    at: at.to_string(),
+                    at: EventTime::from_micros(day * MICROS_PER_DAY).to_string(),
                     detector: "adwin".to_owned(),
                     before: Some(before),
-                    after: Some(recent.fading),
+                    after: Some(mean),
                 });
             }
-            recent.since = (0.0, 0);
+            if changed {
+                self.before = DayErrors::default();
+            }
+            self.before.sum += mean;
+            self.before.count += 1;
+            self.today = DayErrors::default();
         }
+        self.today.day = self.today.day.max(day);
+        self.today.sum += error;
+        self.today.count += 1;
     }
 
     fn dead_letter(&mut self, letter: DeadLetter) {

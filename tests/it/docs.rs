@@ -1,1 +1,169 @@
-//! x
+//! The documents do what they say: every command in them runs, and prints what is printed there.
+//!
+//! A `console` block holds commands, each after `$ `, and what they print. A line with `…` stands for
+//! any number of lines. A command that prints `error:` there must fail, every other one succeed.
+//! Commands of one page run one after the other in a copy of the example project.
+
+use crate::support::{Project, Ran, finish, workspace};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+const ELISION: &str = "…";
+
+/// A command of a page, and what the page says it prints.
+#[derive(Debug)]
+struct Step {
+    line: usize,
+    command: String,
+    printed: Vec<String>,
+}
+
+/// The commands of a page, in order.
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut is_console = false;
+    for (index, line) in text.lines().enumerate() {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            is_console = !is_console && language.trim() == "console";
+        } else if !is_console {
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step { line: index + 1, command: command.to_owned(), printed: Vec::new() });
+        } else {
+            let step = steps.last_mut().expect("a block begins with a command");
+            step.printed.push(line.to_owned());
+        }
+    }
+    steps
+}
+
+/// Every page of the book, and the front page.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![workspace().join("README.md")];
+    let mut folders = vec![workspace().join("docs/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// Runs a command as a reader's shell does, with both outputs in one.
+fn shell(project: &Project, command: &str) -> Ran {
+    let program = Path::new(env!("CARGO_BIN_EXE_trueup"));
+    let found = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{found}", program.parent().unwrap().display());
+    let command = command.replace("cargo run --release --", "trueup");
+    let script = format!("exec 2>&1\n{command}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(project.folder()).env("PATH", path);
+    finish(&mut shell, &command)
+}
+
+/// A line without what differs from run to run: the speed.
+fn steady(line: &str) -> String {
+    match line.split_once(" events/s") {
+        Some((before, _)) => {
+            let digits = |c: char| c.is_ascii_digit() || c == ',';
+            format!("{}… events/s", before.trim_end_matches(digits))
+        }
+        None => line.trim_end().to_owned(),
+    }
+}
+
+/// Whether what was printed is what the page says, where an elision stands for any lines.
+fn matches(said: &[String], printed: &[String]) -> bool {
+    match said {
+        [] => printed.is_empty(),
+        [first, rest @ ..] if first == ELISION => {
+            (0..=printed.len()).any(|skipped| matches(rest, &printed[skipped..]))
+        }
+        [first, rest @ ..] => printed.first() == Some(first) && matches(rest, &printed[1..]),
+    }
+}
+
+/// What is wrong with a step, if anything is.
+fn wrong(project: &Project, step: &Step) -> Option<String> {
+    let ran = shell(project, &step.command);
+    let must_fail = step.printed.iter().any(|line| line.starts_with("error:"));
+    if must_fail != (ran.code != 0) {
+        return Some(format!("the page says otherwise of its end\n{ran}"));
+    }
+    let said: Vec<String> = step.printed.iter().map(|line| steady(line)).collect();
+    let printed: Vec<String> = ran.stdout.lines().map(steady).collect();
+    (!matches(&said, &printed)).then(|| {
+        let said = step.printed.join("\n");
+        format!("it prints something else than the page says\n--- page\n{said}\n--- run\n{ran}")
+    })
+}
+
+fn page_is_true(path: &Path) -> Vec<String> {
+    let steps = steps(&std::fs::read_to_string(path).unwrap());
+    if steps.is_empty() {
+        return Vec::new();
+    }
+    let project = Project::flights();
+    let shown = path.strip_prefix(workspace()).unwrap().display();
+    let wrong = steps.iter().filter_map(|step| {
+        let wrong = wrong(&project, step)?;
+        Some(format!("{shown}:{}: `{}`: {wrong}", step.line, step.command))
+    });
+    wrong.collect()
+}
+
+#[test]
+fn every_command_of_the_documents_does_what_they_say() {
+    let pages = Mutex::new(pages());
+    assert!(pages.lock().unwrap().len() > 10, "the book has pages");
+    let wrongs = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(page) = pages.lock().unwrap().pop() else { return };
+                    let found = page_is_true(&page);
+                    wrongs.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    let wrongs = wrongs.into_inner().unwrap();
+    assert!(wrongs.is_empty(), "{} commands:\n\n{}", wrongs.len(), wrongs.join("\n\n"));
+}
+
+#[test]
+fn commands_and_elisions_are_read_as_meant() {
+    let page = "x\n```console\n$ a b\none\n…\ntwo\n$ c\n```\n```text\n$ no\n```\n";
+    let steps = steps(page);
+    assert_eq!(steps.len(), 2);
+    assert_eq!((steps[0].line, steps[0].command.as_str()), (3, "a b"));
+    assert_eq!(steps[0].printed, ["one", "…", "two"]);
+    let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    assert!(matches(&lines("a … c"), &lines("a b b c")));
+    assert!(matches(&lines("a … c …"), &lines("a c")));
+    assert!(!matches(&lines("a … c"), &lines("a b c d")));
+    assert!(!matches(&lines("a b"), &lines("a b c")));
+    assert_eq!(steady("digest  ab12  260,922 events/s, 2.5 s"), "digest  ab12  … events/s");
+}
+
+#[test]
+fn the_reference_of_keys_is_what_the_program_prints() {
+    let printed = Project::empty().run("schema reference").ok().stdout;
+    let page = std::fs::read_to_string(workspace().join("docs/src/reference/keys.md")).unwrap();
+    assert!(page == printed, "run `trueup schema reference > docs/src/reference/keys.md`");
+}
+
+#[test]
+fn both_schemas_are_json_schemas() {
+    for file in ["pipeline", "project"] {
+        let schema = Project::empty().run(&format!("schema {file}")).json();
+        assert!(schema["$schema"].is_string() && schema["properties"].is_object(), "{file}");
+    }
+}

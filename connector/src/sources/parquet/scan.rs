@@ -134,7 +134,7 @@ async fn fetch(
         let row_count = file.row_groups[group];
         match bounds {
             _ if row_count == 0 => {}
-            Some((_, high)) if high <= context.range.start => unit.before += row_count,
+            Some((_, high)) if high < context.range.start => unit.before += row_count,
             Some((low, _)) if low >= context.range.end => {}
             Some(_) | None => {
                 let rows = 0..row_count as usize;
