@@ -2,7 +2,7 @@
 //! light and dark, on a telephone, on paper and aloud.
 //!
 //! Plots are drawn here as SVG, each followed by its numbers as a table. Every text from data or
-//! definition is escaped on its way in ([`markup`]).
+//! definition is escaped on its way in (`markup`).
 
 mod chart;
 mod gate;

@@ -6,8 +6,8 @@
 //!   whose names begin with `_` or `.` are left out, as Spark and Hive do.
 //! - `s3://`, `gs://` and `az://` need the feature `cloud`.
 //!
-//! The listing is sorted by name; nothing here opens a file. Folders of table formats, whose logs say
-//! which files still count, are refused.
+//! The listing is sorted by name; nothing here opens a file. Folders of table formats, whose logs
+//! say which files still count, are refused.
 
 mod glob;
 mod store;

@@ -6,6 +6,7 @@
 
 pub mod seeds;
 
+use arrow::datatypes::{DataType, Field};
 use futures::executor::block_on;
 use object_store::memory::InMemory;
 use object_store::path::Path as Key;
@@ -111,8 +112,10 @@ fn read_parquet(bytes: &[u8]) -> Result<(), Error> {
     let dataset = Dataset::open_in(store, "a.parquet")?;
     let columns: Vec<String> =
         dataset.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let is_time = |field: &&Arc<Field>| matches!(field.data_type(), DataType::Timestamp(..));
+    let time = dataset.schema().fields().iter().find(is_time);
     let time = TimeColumn {
-        name: "at".into(),
+        name: time.map_or("at", |field| field.name()).to_owned(),
         zone: Some("America/New_York".into()),
         epoch: Some(EpochUnit::Seconds),
     };

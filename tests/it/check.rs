@@ -52,7 +52,7 @@ fn mistakes_are_told_with_file_line_and_remedy() {
             definition,
             "wait  = \"24h\"",
             "wait  = 24",
-            ["`24`", "pipelines/flight_eta.toml:13:9", "such as"],
+            ["`24`", "pipelines/flight_eta.toml:13:9", "hint: write `wait = \"24h\"`"],
         ),
         (
             definition,
@@ -80,7 +80,8 @@ fn keys_of_two_types_never_join_and_are_refused() {
     let path = project.path("data/samples/flights/arrivals.parquet");
     let labels = rows::at(&rows::read(&path), &(0..2000).collect::<Vec<_>>());
     let texts = rows::integers(&labels, "trip_id").into_iter().map(|key| key.to_string());
-    let columns = labels.schema().fields().iter().zip(labels.columns()).map(|(field, column)| {
+    let schema = labels.schema();
+    let columns = schema.fields().iter().zip(labels.columns()).map(|(field, column)| {
         let texts: ArrayRef = std::sync::Arc::new(StringArray::from_iter_values(texts.clone()));
         let is_key = field.name() == "trip_id";
         (field.name().clone(), if is_key { texts } else { column.clone() })

@@ -104,13 +104,21 @@ fn word_at(bytes: &[u8], at: usize) -> std::ops::Range<usize> {
 
 /// Feeds a decoder its seeds and `rounds` damaged ones; both sound and refused inputs must come up.
 fn smoke(name: &str, rounds: usize) {
-    let decoder = DECODERS.iter().find(|decoder| decoder.name == name).expect("it is listed");
-    let seeds = (decoder.seeds)();
+    let decoder = named(name);
+    smoke_from(decoder, &(decoder.seeds)(), rounds);
+}
+
+fn named(name: &str) -> &'static Decoder {
+    DECODERS.iter().find(|decoder| decoder.name == name).expect("it is listed")
+}
+
+fn smoke_from(decoder: &Decoder, seeds: &[Vec<u8>], rounds: usize) {
+    let name = decoder.name;
     for (number, seed) in seeds.iter().enumerate() {
         assert!(feed(decoder, seed), "seed {number} of `{name}` is refused");
     }
     let mut draws = Draws(20_130_101);
-    let accepted = (0..rounds).filter(|_| feed(decoder, &damaged(&seeds, &mut draws))).count();
+    let accepted = (0..rounds).filter(|_| feed(decoder, &damaged(seeds, &mut draws))).count();
     assert!(accepted > 0, "`{name}` refused everything");
     assert!(accepted < rounds, "`{name}` accepted everything");
 }
@@ -141,7 +149,14 @@ fn duration() {
 
 #[test]
 fn parquet() {
-    smoke("parquet", 2_000);
+    smoke("parquet", 4_000);
+}
+
+#[test]
+fn parquet_of_another_writer() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/samples/flights");
+    let file = std::fs::read(folder.join("arrivals.parquet")).expect("the sample is shipped");
+    smoke_from(named("parquet"), &[file], 60);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn shared(arrays: &[DictionaryArray<Int32Type>]) -> Result<Vec<ArrayRef>, ArrowE
     let mut last: Option<(&ArrayRef, Vec<Option<i32>>)> = None;
     for array in arrays {
         let numbers = match last.take() {
-            Some((_, numbers)) if true => numbers,
+            Some((values, numbers)) if Arc::ptr_eq(values, array.values()) => numbers,
             Some(_) | None => {
                 let texts = array.values().as_string::<i32>().iter();
                 texts.map(|text| text.map(|text| codes.code(text))).collect()
