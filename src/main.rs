@@ -1,7 +1,7 @@
 //! The command line: threads, signals, configuration and words. Only wiring stands here.
 //!
-//! Data goes to standard output, talk to standard error. Exit codes: 0 yes, 1 no (a check found
-//! something, a gate refused), 2 wrong usage or definition, 3 an operation failed.
+//! Data goes to standard output, talk to standard error. Exit codes: 0 done, 2 wrong usage or
+//! definition, 3 an operation failed.
 
 mod commands;
 mod failure;

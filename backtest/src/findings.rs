@@ -73,7 +73,8 @@ fn nothing_joined(run: &RunReport) -> (String, Vec<String>) {
     let unmatched = run.labels.orphan + run.labels.waiting;
     if unmatched > 0 {
         hints.push(format!(
-            "{} found no question: do both `join` columns hold the same values of the same type?",
+            "{} found no question: do both `join` columns hold the same values of the same type, \
+             and is `wait` under [label] longer than labels take?",
             counted(unmatched, "label")
         ));
     }

@@ -146,6 +146,15 @@ pub(crate) fn questions(
     };
     let references: Vec<_> =
         spec.references.iter().map(|column| numbers(rows, column)).collect::<Result<_, _>>()?;
+    let answers = spec.references.iter().zip(&references);
+    let recorded = spec.question.served_answer.iter().zip([&served]);
+    for (name, column) in answers.chain(recorded) {
+        // A null (here NaN) is an answer that was not given; an infinite one is a fault.
+        for row in (0..len).filter(|&row| column[row].is_infinite()) {
+            let detail = format!("column `{name}` is infinite");
+            bad.note(len, row, Reason::NotFinite, detail.into());
+        }
+    }
     let bound = features.bind(&batch.rows)?;
     for row in &bound.refused {
         bad.note(len, row.row, row.reason, row.detail.clone());

@@ -87,8 +87,6 @@ impl Init {
         if from.contains("://") || Path::new(from).is_absolute() {
             return Ok(from.to_owned());
         }
-        std::fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot make the folder: `{}`", self.folder.display()))?;
         let folder = std::path::absolute(&self.folder).context("cannot tell the folder")?;
         let place = here.join(from);
         let inside = place.strip_prefix(folder.components().as_path()).ok();
