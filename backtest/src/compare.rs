@@ -15,7 +15,15 @@ use trueup_learner::metrics::{Paired, PairedVerdict};
 pub(crate) struct Scored {
     pub(crate) key: Key,
     pub(crate) id: u64,
+    pub(crate) asked_micros: i64,
     pub(crate) error: f64,
+}
+
+impl Scored {
+    /// An id may come again once its first question is forgotten; its time does not.
+    fn identity(&self) -> (Key, u64, i64) {
+        (self.key, self.id, self.asked_micros)
+    }
 }
 
 /// Scored questions of the definition with this index.
@@ -45,7 +53,7 @@ pub(crate) fn compare(names: &[String], chunks: &Receiver<Chunk>) -> Vec<Compari
 
 struct Pairing {
     first: VecDeque<Scored>,
-    second: BTreeMap<(Key, u64), f64>,
+    second: BTreeMap<(Key, u64, i64), f64>,
     unit: Option<(Key, f64, f64, u32)>,
     paired: Paired,
 }
@@ -63,13 +71,13 @@ impl Default for Pairing {
 
 impl Pairing {
     fn take(&mut self, scored: &[Scored]) {
-        self.second.extend(scored.iter().map(|scored| ((scored.key, scored.id), scored.error)));
+        self.second.extend(scored.iter().map(|scored| (scored.identity(), scored.error)));
     }
 
     /// Counts pairs from the front for as long as both sides are there.
     fn settle(&mut self) {
         while let Some(front) = self.first.front().copied()
-            && let Some(error) = self.second.remove(&(front.key, front.id))
+            && let Some(error) = self.second.remove(&front.identity())
         {
             self.first.pop_front();
             self.count(&front, error);
@@ -99,7 +107,7 @@ impl Pairing {
 
     fn finish(mut self, baseline: &str, definition: &str) -> Comparison {
         for first in std::mem::take(&mut self.first) {
-            if let Some(error) = self.second.remove(&(first.key, first.id)) {
+            if let Some(error) = self.second.remove(&first.identity()) {
                 self.count(&first, error);
             }
         }

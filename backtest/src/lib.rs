@@ -5,6 +5,8 @@
 //! share what is decoded, never any state, so that neither their number nor that of the threads has
 //! an influence on a digest.
 
+mod broadcast;
+mod columns;
 mod compare;
 pub mod error;
 mod findings;

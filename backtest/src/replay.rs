@@ -1,5 +1,7 @@
 //! The replay: data sets in, engines fed in one pass, reports out.
 
+use crate::broadcast::{Broadcast, Taker};
+use crate::columns::{distinct, instants, label_columns, question_columns};
 use crate::compare::{self, Chunk};
 use crate::error::Error;
 use crate::predictions::{Columns, PredictionWriter};
@@ -9,14 +11,14 @@ use crate::vocabulary::Vocabulary;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use trueup_connector::{Dataset, DeadLetterFile, NullTime, ReadRequest, Reader, TimeColumn};
 use trueup_event::{Control, EventBatch, EventTime, PartitionId, StreamId};
 use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
 use trueup_learner::features::FeatureSet;
 use trueup_learner::metrics::Errors;
-use trueup_learner::spec::{LabelValue, Objective, Side, Spec};
+use trueup_learner::spec::{Objective, Spec};
 
 /// One definition to be replayed, and where its events live.
 #[derive(Debug, Clone)]
@@ -128,7 +130,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn open(job: &'a Job) -> Result<Self, Error> {
-        let features = FeatureSet::new(job.spec.features.clone())?.assume_utc();
+        let features = FeatureSet::new(job.spec.features.clone())?;
         let open = |source: &Source| Dataset::open(&source.location, &source.base);
         let request = |source: &Source, stream, columns, null_time| ReadRequest {
             null_time,
@@ -141,48 +143,12 @@ impl<'a> Plan<'a> {
             NullTime::DeadLetter,
         );
         questions.dictionary = features.columns_needed().into_iter().map(str::to_owned).collect();
-        let labels = request(&job.labels, LABELS, label_columns(&job.spec), NullTime::Skip);
-        Ok(Self {
-            job,
-            features,
-            datasets: [open(&job.questions)?, open(&job.labels)?],
-            requests: [questions, labels],
-        })
+        let mut labels = request(&job.labels, LABELS, label_columns(&job.spec), NullTime::Skip);
+        let datasets = [open(&job.questions)?, open(&job.labels)?];
+        [questions.instants, labels.instants] =
+            instants(&job.spec, [datasets[0].schema(), datasets[1].schema()]);
+        Ok(Self { job, features, datasets, requests: [questions, labels] })
     }
-}
-
-fn question_columns(spec: &Spec, features: &FeatureSet) -> Vec<String> {
-    let question = &spec.question;
-    let mut columns = vec![question.join.clone(), question.estimate.clone()];
-    columns.extend(question.id.clone());
-    columns.extend(question.served_answer.clone());
-    columns.extend(spec.gate.independent.clone());
-    columns.extend(spec.references.iter().cloned());
-    columns.extend(features.columns_needed().into_iter().map(str::to_owned));
-    if let LabelValue::Elapsed { from, from_event: Side::Question, .. } = &spec.label.value {
-        columns.push(from.clone());
-    }
-    distinct(columns)
-}
-
-fn label_columns(spec: &Spec) -> Vec<String> {
-    let mut columns = vec![spec.label.join.clone()];
-    match &spec.label.value {
-        LabelValue::Column(column) => columns.push(column.clone()),
-        LabelValue::Elapsed { from, from_event, until, .. } => {
-            columns.push(until.clone());
-            if *from_event == Side::Label {
-                columns.push(from.clone());
-            }
-        }
-    }
-    distinct(columns)
-}
-
-fn distinct(mut columns: Vec<String>) -> Vec<String> {
-    columns.sort_unstable();
-    columns.dedup();
-    columns
 }
 
 /// One stream that several definitions read: decoded once, handed to each.
@@ -190,22 +156,13 @@ struct Shared {
     request: ReadRequest,
     dataset: Dataset,
     source: Source,
-    takers: Vec<SyncSender<Feed>>,
-    skipped: Arc<AtomicU64>,
+    broadcast: Arc<Broadcast>,
 }
-
-type Feed = Result<Arc<EventBatch>, Arc<trueup_connector::Error>>;
 
 /// Where an engine gets the batches of its two streams from.
 enum Feeds {
     Own([Reader; 2]),
-    Shared([Taken; 2]),
-}
-
-/// A shared stream as one engine gets it, and how many rows of it had no time yet.
-struct Taken {
-    feed: Receiver<Feed>,
-    skipped: Arc<AtomicU64>,
+    Shared([Taker; 2]),
 }
 
 fn pass(
@@ -229,7 +186,7 @@ fn pass(
     let (shared, receivers) = share(plans, options);
     std::thread::scope(|scope| {
         for shared in shared {
-            scope.spawn(move || shared.broadcast());
+            scope.spawn(move || shared.run());
         }
         let runs: Vec<_> = plans
             .iter()
@@ -254,61 +211,53 @@ fn bounded(request: &ReadRequest, options: &Options) -> ReadRequest {
 }
 
 /// Finds the streams that plans have in common, and joins the columns they want.
-fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Taken; 2]>) {
+fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Taker; 2]>) {
     let mut shared: Vec<Shared> = Vec::new();
-    let mut receivers = Vec::new();
+    let mut takers = Vec::new();
     for plan in plans {
-        receivers.push([0, 1].map(|side| {
-            let (sender, receiver) = sync_channel(8);
+        takers.push([0, 1].map(|side| {
             let source = [&plan.job.questions, &plan.job.labels][side];
             let request = &plan.requests[side];
             let same = shared
                 .iter_mut()
                 .find(|shared| shared.source == *source && shared.request.stream == request.stream);
-            match same {
-                Some(shared) => {
-                    shared.request.columns.extend(request.columns.iter().cloned());
-                    shared.request.columns = distinct(std::mem::take(&mut shared.request.columns));
-                    shared.request.dictionary.extend(request.dictionary.iter().cloned());
-                    shared.takers.push(sender);
-                    Taken { feed: receiver, skipped: Arc::clone(&shared.skipped) }
-                }
-                None => {
-                    let skipped = Arc::<AtomicU64>::default();
-                    shared.push(Shared {
-                        request: bounded(request, options),
-                        dataset: plan.datasets[side].clone(),
-                        source: source.clone(),
-                        takers: vec![sender],
-                        skipped: Arc::clone(&skipped),
-                    });
-                    Taken { feed: receiver, skipped }
-                }
+            if let Some(shared) = same {
+                shared.request.columns.extend(request.columns.iter().cloned());
+                shared.request.columns = distinct(std::mem::take(&mut shared.request.columns));
+                shared.request.dictionary.extend(request.dictionary.iter().cloned());
+                return shared.broadcast.taker();
             }
+            let broadcast = Arc::<Broadcast>::default();
+            let taker = broadcast.taker();
+            shared.push(Shared {
+                request: bounded(request, options),
+                dataset: plan.datasets[side].clone(),
+                source: source.clone(),
+                broadcast,
+            });
+            taker
         }));
     }
-    (shared, receivers)
+    (shared, takers)
 }
 
 impl Shared {
-    /// Hands every batch to every taker. A taker that went away is passed over.
-    fn broadcast(mut self) {
+    /// Reads the stream and hands every batch to every taker.
+    fn run(&self) {
         let mut reader = match self.dataset.read(&self.request) {
             Ok(reader) => reader,
-            Err(error) => return self.give(&Err(Arc::new(error))),
+            Err(error) => {
+                self.broadcast.give(&Err(Arc::new(error)), 0);
+                return self.broadcast.end(0);
+            }
         };
         while let Some(batch) = reader.next() {
-            self.skipped.store(reader.skipped_null_time(), Ordering::Relaxed);
-            self.give(&batch.map(Arc::new).map_err(Arc::new));
-            if self.takers.is_empty() {
-                return;
+            let feed = batch.map(Arc::new).map_err(Arc::new);
+            if !self.broadcast.give(&feed, reader.skipped_null_time()) {
+                break;
             }
         }
-        self.skipped.store(reader.skipped_null_time(), Ordering::Relaxed);
-    }
-
-    fn give(&mut self, feed: &Feed) {
-        self.takers.retain(|taker| taker.send(feed.clone()).is_ok());
+        self.broadcast.end(reader.skipped_null_time());
     }
 }
 
@@ -317,19 +266,14 @@ impl Feeds {
         let side = usize::from(stream.0);
         match self {
             Self::Own(readers) => Ok(readers[side].next().transpose()?.map(Arc::new)),
-            Self::Shared(taken) => match taken[side].feed.recv() {
-                Ok(feed) => Ok(Some(feed.map_err(Error::Shared)?)),
-                Err(_) => Ok(None),
-            },
+            Self::Shared(takers) => takers[side].take().transpose().map_err(Error::Shared),
         }
     }
 
     fn skipped(&self) -> [u64; 2] {
         match self {
             Self::Own(readers) => [0, 1].map(|side| readers[side].skipped_null_time()),
-            Self::Shared(taken) => {
-                [0, 1].map(|side| taken[side].skipped.load(Ordering::Relaxed))
-            }
+            Self::Shared(takers) => [0, 1].map(|side| takers[side].skipped()),
         }
     }
 }
@@ -342,6 +286,8 @@ struct Run<'a> {
     words: Option<Vocabulary>,
     spans: [Option<(i64, i64)>; 2],
     skipped: [u64; 2],
+    /// Whether the replay goes to the end of the data.
+    is_whole: bool,
     started: Instant,
     elapsed_seconds: f64,
 }
@@ -380,6 +326,7 @@ impl<'a> Run<'a> {
             words: options.page.then(Vocabulary::default),
             spans: [None; 2],
             skipped: [0; 2],
+            is_whole: options.to.is_none(),
             started: Instant::now(),
             elapsed_seconds: 0.0,
         })
@@ -389,10 +336,10 @@ impl<'a> Run<'a> {
         while let Wants::Batch(index) = self.engine.run(&mut self.tally) {
             let (stream, _) = self.engine.partitions()[index];
             match feeds.next(stream)? {
-                None => self.engine.end(index, &mut self.tally),
+                None => self.engine.end(index),
                 Some(batch) => {
                     self.see(stream, &batch)?;
-                    self.engine.offer(&batch)?;
+                    self.engine.offer(&batch, &mut self.tally)?;
                     progress.done.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 }
             }
@@ -400,7 +347,10 @@ impl<'a> Run<'a> {
                 return Err(failure);
             }
         }
-        self.engine.control(&Control::Drain, &mut self.tally)?;
+        // A bounded replay stops where it is told to; what is held then stays held, as it would live.
+        if self.is_whole {
+            self.engine.control(&Control::Drain, &mut self.tally)?;
+        }
         self.engine.tell_pending(&mut self.tally);
         self.skipped = feeds.skipped();
         self.elapsed_seconds = self.started.elapsed().as_secs_f64();

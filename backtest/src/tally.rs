@@ -3,8 +3,8 @@
 use crate::compare::{CHUNK, Chunk, Scored};
 use crate::predictions::PredictionWriter;
 use crate::report::{
-    ArtifactReport, DRIFTS_MAX, Day, DeadLetterCount, Delay, DriftReport, GateReport, Residuals, SegmentReport,
-    SegmentValue, Sums, VerdictRun,
+    ArtifactReport, DRIFTS_MAX, Day, DeadLetterCount, Delay, DriftReport, GateReport, Residuals,
+    SegmentReport, SegmentValue, Sums, VerdictRun,
 };
 use crate::vocabulary::Vocabulary;
 use hdrhistogram::Histogram;
@@ -100,9 +100,7 @@ impl Tally {
             },
             artifacts: ArtifactReport::default(),
             admitted_at: None,
-            drift: DriftParams::Adwin(DAILY)
-                .build()
-                .expect("the parameters are in range"),
+            drift: DriftParams::Adwin(DAILY).build().expect("the parameters are in range"),
             drifts: Vec::new(),
             today: DayErrors::default(),
             before: DayErrors::default(),
@@ -140,7 +138,8 @@ impl Tally {
 
     fn send(&mut self, outcome: &Outcome<'_>, error: f64) {
         let key = outcome.layout.key_of(outcome.row);
-        self.scored.push(Scored { key, id: outcome.row[outcome.layout.id], error });
+        let (id, asked_micros) = (outcome.row[outcome.layout.id], outcome.time().micros());
+        self.scored.push(Scored { key, id, asked_micros, error });
         if self.scored.len() >= CHUNK {
             self.flush();
         }

@@ -38,9 +38,7 @@ impl DeadLetterFile {
     /// If the folder cannot be written to.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let folder = folder_of(path);
-        let file = tempfile::Builder::new()
-            .prefix(".dead-letters-")
-            .tempfile_in(folder)
+        let file = temporary(folder)
             .map_err(|error| Error::disk("cannot write dead letters in", folder, error))?;
         Ok(Self { path: path.into(), writer: BufWriter::new(file), count: 0 })
     }
@@ -100,6 +98,15 @@ impl DeadLetterFile {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file without a lasting name, readable by whom a plainly created one would be.
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".dead-letters-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// A new name is durable once its folder is.

@@ -17,6 +17,13 @@ pub struct ReadRequest {
     /// Of these, the text columns to hand out as `Dictionary(Int32, Utf8)`; columns of other types
     /// are not changed.
     pub dictionary: Vec<String>,
+    /// Of these, the columns to hand out as points in time where their types leave something unsaid
+    /// that the time column's `zone` or `epoch` says: texts and dates of an event with a `zone`,
+    /// integers of one with an `epoch`. Timestamps without a zone always are, given a `zone`.
+    ///
+    /// Such a column is `Timestamp(Microsecond, "UTC")`, read as the time column is; a value that
+    /// is no time becomes null.
+    pub instants: Vec<String>,
     /// How many rows a batch has, more or less: never a part of an event time's rows.
     pub batch_rows: usize,
     /// Only events at or after this.
@@ -40,6 +47,7 @@ impl ReadRequest {
             null_time: NullTime::DeadLetter,
             columns,
             dictionary: Vec::new(),
+            instants: Vec::new(),
             batch_rows: 8192,
             from: None,
             to: None,
@@ -49,7 +57,7 @@ impl ReadRequest {
     }
 }
 
-/// The column that holds the event time, and what its type leaves unsaid.
+/// The column that holds the event time, and what the types of an event's times leave unsaid.
 ///
 /// Accepted are timestamps of any unit (finer ones are floored to microseconds), dates, integers
 /// with an `epoch` unit, and texts such as `2013-01-01T10:17:00Z` or `2013-01-01 10:17:00`.

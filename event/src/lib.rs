@@ -20,5 +20,5 @@ pub use dead_letter::{DeadLetter, Reason};
 pub use duration::Duration;
 pub use hold::{Held, Hold, Role};
 pub use key::Key;
-pub use sequencer::{Merged, Sequencer, SequencerState, Timed, Turn};
+pub use sequencer::{Merged, PartitionPosition, Sequencer, SequencerState, Timed, Turn};
 pub use time::EventTime;

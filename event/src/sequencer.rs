@@ -76,8 +76,19 @@ pub struct Sequencer<B> {
 pub struct SequencerState {
     /// The frontier.
     pub frontier: EventTime,
-    /// Per partition: running maximum, next offset to merge.
-    pub partitions: Vec<(EventTime, u64)>,
+    /// Each partition, in the sequencer's order.
+    pub partitions: Vec<PartitionPosition>,
+}
+
+/// How far a partition has been merged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartitionPosition {
+    /// The running maximum.
+    pub running_max: EventTime,
+    /// The next offset to merge.
+    pub next_offset: u64,
+    /// Lifts that wait for their offset.
+    pub lifts: Vec<(u64, EventTime)>,
 }
 
 #[derive(Debug)]
@@ -86,6 +97,8 @@ struct Partition<B> {
     id: PartitionId,
     running_max: EventTime,
     next_offset: u64,
+    /// Offsets below this were offered; those that are no events count as merged.
+    offered: u64,
     batches: VecDeque<B>,
     row: usize,
     lifts: VecDeque<(u64, EventTime)>,
@@ -109,6 +122,7 @@ impl<B: Timed> Sequencer<B> {
                 id,
                 running_max: EventTime::MIN,
                 next_offset: 0,
+                offered: 0,
                 batches: VecDeque::new(),
                 row: 0,
                 lifts: VecDeque::new(),
@@ -125,13 +139,15 @@ impl<B: Timed> Sequencer<B> {
         self.frontier
     }
 
-    /// Offers the next batch of a partition.
-    pub fn offer(&mut self, partition: usize, batch: B) {
-        if batch.is_empty() {
-            return;
+    /// Offers the next batch of a partition, which holds all its events before offset `until`.
+    /// Offsets in it that are no events (dead letters) count as merged when they are reached.
+    pub fn offer(&mut self, partition: usize, batch: B, until: u64) {
+        let partition = &mut self.partitions[partition];
+        partition.offered = partition.offered.max(until);
+        if !batch.is_empty() {
+            partition.batches.push_back(batch);
         }
-        self.partitions[partition].batches.push_back(batch);
-        self.partitions[partition].find_head();
+        partition.find_head();
     }
 
     /// Says that a partition has no more events.
@@ -199,18 +215,25 @@ impl<B: Timed> Sequencer<B> {
     pub fn state(&self) -> SequencerState {
         SequencerState {
             frontier: self.frontier,
-            partitions: self.partitions.iter().map(|p| (p.running_max, p.next_offset)).collect(),
+            partitions: self
+                .partitions
+                .iter()
+                .map(|partition| PartitionPosition {
+                    running_max: partition.running_max,
+                    next_offset: partition.next_offset,
+                    lifts: partition.lifts.iter().copied().collect(),
+                })
+                .collect(),
         }
     }
 
     /// Goes back to a checkpoint; sources must be offered again from the offsets in it.
     pub fn restore(&mut self, state: &SequencerState) {
         self.frontier = state.frontier;
-        for (partition, &(running_max, next_offset)) in
-            self.partitions.iter_mut().zip(&state.partitions)
-        {
-            partition.running_max = running_max;
-            partition.next_offset = next_offset;
+        for (partition, position) in self.partitions.iter_mut().zip(&state.partitions) {
+            partition.running_max = position.running_max;
+            partition.next_offset = position.next_offset;
+            partition.lifts = position.lifts.iter().copied().collect();
         }
     }
 
@@ -234,7 +257,8 @@ impl<B: Timed> Sequencer<B> {
 impl<B: Timed> Partition<B> {
     fn find_head(&mut self) {
         let front = self.batches.front();
-        let offset = front.map_or(self.next_offset, |batch| batch.offset(self.row));
+        let none = self.next_offset.max(self.offered);
+        let offset = front.map_or(none, |batch| batch.offset(self.row));
         while let Some(&(before, to)) = self.lifts.front() {
             if before > offset {
                 break;

@@ -138,10 +138,12 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
     let mut batches = [Some(questions()), Some(labels())];
     while let Wants::Batch(index) = engine.run(&mut Unheard) {
         match batches[index].take() {
-            Some(batch) => engine.offer(&batch).expect("the batch fits the definition"),
+            Some(batch) => {
+                engine.offer(&batch, &mut Unheard).expect("the batch fits the definition")
+            }
             None => {
                 saved.push(engine.save());
-                engine.end(index, &mut Unheard);
+                engine.end(index);
             }
         }
     }

@@ -308,8 +308,8 @@ fn whole_core(bencher: Bencher<'_, '_>, names: &str) {
         let mut streams = [questions.iter(), labels.iter()];
         while let Wants::Batch(index) = engine.run(&mut NoSink) {
             match streams[index].next() {
-                Some(batch) => engine.offer(batch).expect("columns fit"),
-                None => engine.end(index, &mut NoSink),
+                Some(batch) => engine.offer(batch, &mut NoSink).expect("columns fit"),
+                None => engine.end(index),
             }
         }
         assert!(engine.labels().learned > 190_000, "labels must find their questions");

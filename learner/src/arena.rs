@@ -32,7 +32,7 @@ pub struct Layout {
     pub references: Range<usize>,
     /// The answer that serving gave.
     pub served: usize,
-    /// The version that gave it; 0 is the primary estimate alone.
+    /// The version that gave it; 0 is the primary estimate alone. A number, not part of the state.
     pub version: usize,
     /// Per lineage, the answer of the learner as it was.
     pub answers: Range<usize>,
@@ -78,9 +78,9 @@ impl Layout {
         let numbers = take(lengths.numbers);
         let references = take(lengths.references);
         let served = take(1).start;
-        let version = take(1).start;
         let answers = take(lengths.inputs.len());
         let inputs = lengths.inputs.iter().map(|&len| take(len)).collect();
+        let version = take(1).start;
         let place = take(3).start;
         Self {
             time,
@@ -117,7 +117,7 @@ impl Arena {
     /// An empty arena for rows of this layout.
     #[must_use]
     pub fn new(layout: &Layout) -> Self {
-        Self { width: layout.width, digested: layout.place, words: Vec::new(), free: Vec::new() }
+        Self { width: layout.width, digested: layout.version, words: Vec::new(), free: Vec::new() }
     }
 
     /// A row to write to; its words are whatever they were.

@@ -20,7 +20,7 @@ pub enum Form {
 /// What publishing found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// Whether every changed cell is finite.
+    /// Whether every cell is finite.
     pub all_finite: bool,
     /// How many cells changed.
     pub changed_cells: usize,

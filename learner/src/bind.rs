@@ -6,9 +6,10 @@
 
 use crate::features::{self, BoundFeatures, FeatureSet};
 use crate::spec::{Correction, LabelValue, Side, Spec};
-use arrow::array::{Array, AsArray, Float64Array, PrimitiveArray, RecordBatch};
+use arrow::array::{Array, AsArray, Float64Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use jiff::Timestamp;
 use std::borrow::Cow;
 use trueup_event::{
     DeadLetter, EventBatch, EventTime, Key, Origin, Place, Reason, RowOrder, Timed, hash,
@@ -95,6 +96,11 @@ impl Timed for Bound {
     }
 }
 
+/// The largest size of an estimate or label: its square is finite, and so are sums of squares.
+const VALUE_MAX: f64 = 1e100;
+/// The furthest event time from 1970.
+const TIME_MAX_MICROS: u64 = 100_000_000_000_000_000;
+
 /// Rows set aside while binding: at most one entry per row, the first that was found.
 #[derive(Debug, Default)]
 struct Bad {
@@ -119,6 +125,7 @@ pub(crate) fn questions(
 ) -> Result<Bound, BindError> {
     let (rows, len) = (Columns { event: &spec.question.event, rows: &batch.rows }, batch.len());
     let mut bad = Bad::default();
+    check_times(&mut bad, batch);
     let keys = keys(rows, &spec.question.join, &mut bad)?;
     let estimates = numbers(rows, &spec.question.estimate)?;
     for (row, &estimate) in estimates.iter().enumerate() {
@@ -183,6 +190,7 @@ pub(crate) fn questions(
 pub(crate) fn labels(spec: &Spec, from: u64, batch: &EventBatch) -> Result<Bound, BindError> {
     let (rows, len) = (Columns { event: &spec.label.event, rows: &batch.rows }, batch.len());
     let mut bad = Bad::default();
+    check_times(&mut bad, batch);
     let keys = keys(rows, &spec.label.join, &mut bad)?;
     let values: Vec<f64> = match &spec.label.value {
         LabelValue::Column(column) => {
@@ -193,11 +201,16 @@ pub(crate) fn labels(spec: &Spec, from: u64, batch: &EventBatch) -> Result<Bound
             values
         }
         LabelValue::Elapsed { from, from_event: Side::Label, until, unit_micros } => {
-            let (from, until) = (instants(rows, from, &mut bad)?, instants(rows, until, &mut bad)?);
+            let starts = instants(rows, from, &mut bad)?;
+            let ends = instants(rows, until, &mut bad)?;
             let unit_micros = *unit_micros as f64;
             let elapsed =
                 |(from, until): (i64, i64)| until.saturating_sub(from) as f64 / unit_micros;
-            from.into_iter().zip(until).map(elapsed).collect()
+            let values: Vec<f64> = starts.into_iter().zip(ends).map(elapsed).collect();
+            for (row, &value) in values.iter().enumerate() {
+                check_number(&mut bad, len, row, value, until, spec.correction);
+            }
+            values
         }
         LabelValue::Elapsed { until, from_event: Side::Question, .. } => {
             instants(rows, until, &mut bad)?.into_iter().map(|micros| micros as f64).collect()
@@ -245,16 +258,12 @@ impl Places {
             offsets: Vec::with_capacity(order.len()),
             dead: Vec::new(),
         };
-        if batch.first_offset >= from {
-            let unread = batch.dead.iter().map(|letter| (batch.first_offset, letter.clone()));
-            places.dead.extend(unread);
-        }
+        let unread = batch.dead.iter().map(|letter| (batch.first_offset, letter.clone()));
+        places.dead.extend(unread);
         for (offset, row) in (batch.first_offset..).zip(order) {
-            if offset < from {
-                continue;
-            }
             let at = row as usize;
             match bad.rows.get(at).and_then(Option::as_ref) {
+                None if offset < from => {}
                 None => {
                     places.rows.push(row);
                     places.offsets.push(offset);
@@ -358,6 +367,9 @@ fn check_number(
     if !value.is_finite() {
         let detail = format!("column `{name}` is null, NaN or infinite");
         bad.note(len, row, Reason::NotFinite, detail.into());
+    } else if value.abs() > VALUE_MAX {
+        let detail = format!("column `{name}` is beyond 1e100");
+        bad.note(len, row, Reason::Malformed, detail.into());
     } else if correction == Correction::Multiplicative && value <= 0.0 {
         let detail =
             format!("column `{name}` is not above 0, as a multiplicative correction needs");
@@ -365,10 +377,24 @@ fn check_number(
     }
 }
 
+/// Events outside of some three thousand years around 1970 have no believable time.
+fn check_times(bad: &mut Bad, batch: &EventBatch) {
+    for (row, time) in batch.times.iter().enumerate() {
+        if time.unsigned_abs() > TIME_MAX_MICROS {
+            let detail = "event time is more than 3,000 years from 1970";
+            bad.note(batch.len(), row, Reason::Malformed, detail.into());
+        }
+    }
+}
+
 /// A point in time, in microseconds.
 fn instants(rows: Columns<'_>, name: &str, bad: &mut Bad) -> Result<Vec<i64>, BindError> {
     let column = rows.get(name)?;
     let wrong = || rows.wrong(name, "a timestamp", column.data_type());
+    if is_text(column.data_type()) {
+        let texts = cast(column, &DataType::Utf8).map_err(|_| wrong())?;
+        return Ok(written_instants(texts.as_string(), name, bad));
+    }
     if !matches!(column.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
     {
         return Err(wrong());
@@ -385,6 +411,31 @@ fn instants(rows: Columns<'_>, name: &str, bad: &mut Bad) -> Result<Vec<i64>, Bi
         micros.push(instants.value(row));
     }
     Ok(micros)
+}
+
+/// Points in time written as RFC 3339 texts, in microseconds.
+fn written_instants(texts: &StringArray, name: &str, bad: &mut Bad) -> Vec<i64> {
+    let mut read = |(row, text): (usize, Option<&str>)| {
+        let parsed = text.map(|text| text.trim().parse::<Timestamp>());
+        let detail = match (text, parsed) {
+            (_, Some(Ok(at))) => return at.as_microsecond(),
+            (Some(text), _) => {
+                let shown: String = text.chars().take(40).collect();
+                format!("time is not an RFC 3339 text with an offset in column `{name}`: `{shown}`")
+            }
+            (None, _) => format!("column `{name}` is null"),
+        };
+        bad.note(texts.len(), row, Reason::Malformed, detail.into());
+        0
+    };
+    texts.iter().enumerate().map(&mut read).collect()
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_text(values),
+        other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+    }
 }
 
 /// A join key or identity: an integer or a text.

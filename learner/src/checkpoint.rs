@@ -53,6 +53,7 @@ struct Payload {
     spec_digest: [u8; 32],
     partitions: Vec<(StreamId, PartitionId)>,
     sequencer: SequencerState,
+    buried: Vec<u64>,
     hold: Hold,
     labels: Vec<Label>,
     free_labels: Vec<u32>,
@@ -78,7 +79,7 @@ impl Engine {
     /// The first offset of each partition that is not yet merged: where sources go on.
     #[must_use]
     pub fn positions(&self) -> Vec<u64> {
-        self.sequencer.state().partitions.iter().map(|(_, next)| *next).collect()
+        self.sequencer.state().partitions.iter().map(|position| position.next_offset).collect()
     }
 
     /// The whole state as bytes.
@@ -100,6 +101,7 @@ impl Engine {
             spec_digest: step.spec_digest,
             partitions: self.partitions.clone(),
             sequencer: self.sequencer.state(),
+            buried: self.buried.clone(),
             hold: self.hold.clone(),
             labels: self.labels.clone(),
             free_labels: self.free_labels.clone(),
@@ -152,7 +154,8 @@ impl Engine {
         step.scores = payload.scores;
         step.cursor = payload.cursor;
         engine.sequencer.restore(&payload.sequencer);
-        engine.from = payload.sequencer.partitions.iter().map(|(_, next)| *next).collect();
+        engine.from = engine.positions();
+        engine.buried = payload.buried;
         engine.hold = payload.hold;
         engine.labels = payload.labels;
         engine.free_labels = payload.free_labels;

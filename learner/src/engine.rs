@@ -14,7 +14,6 @@ use crate::join::{Ask, Counts, Label};
 use crate::learners::BuildError;
 use crate::spec::{Late, Spec};
 use crate::step::Step;
-use std::collections::VecDeque;
 use trueup_event::{
     Control, DeadLetter, EventBatch, EventTime, Held, Hold, Merged, PartitionId, Reason, Role,
     Sequencer, StreamId, Timed, Turn,
@@ -70,8 +69,8 @@ pub struct Engine {
     pub(crate) partitions: Vec<(StreamId, PartitionId)>,
     /// Per partition, the first offset that a checkpoint had not yet merged.
     pub(crate) from: Vec<u64>,
-    /// Per partition, rows that cannot be used, until the merge order has come to them.
-    dead: Vec<VecDeque<(u64, DeadLetter)>>,
+    /// Per partition, the offset before which all rows that cannot be used are counted.
+    pub(crate) buried: Vec<u64>,
     pub(crate) hold: Hold,
     pub(crate) labels: Vec<Label>,
     pub(crate) free_labels: Vec<u32>,
@@ -95,7 +94,7 @@ impl Engine {
             sequencer: Sequencer::new(partitions),
             partitions: partitions.to_vec(),
             from: vec![0; partitions.len()],
-            dead: vec![VecDeque::new(); partitions.len()],
+            buried: vec![0; partitions.len()],
             hold: Hold::default(),
             labels: Vec::new(),
             free_labels: Vec::new(),
@@ -148,17 +147,17 @@ impl Engine {
     /// When it does not fit the definition or this run; the state is then unchanged.
     pub fn feed(&mut self, input: Input<'_>, sink: &mut dyn Sink) -> Result<(), InputError> {
         match input {
-            Input::Events(batch) => self.offer(batch),
+            Input::Events(batch) => self.offer(batch, sink),
             Input::Control(control) => self.control(control, sink),
         }
     }
 
-    /// Takes the next batch of a partition. After a restore, rows that were merged before the
-    /// checkpoint are passed over.
+    /// Takes the next batch of a partition. Rows that cannot be used are counted at once; after a
+    /// restore, rows that were merged or counted before the checkpoint are passed over.
     ///
     /// # Errors
     /// When a column is missing or has a type that cannot serve, or the partition is unknown.
-    pub fn offer(&mut self, batch: &EventBatch) -> Result<(), InputError> {
+    pub fn offer(&mut self, batch: &EventBatch, sink: &mut dyn Sink) -> Result<(), InputError> {
         let index = self.index(batch.stream, batch.partition)?;
         let (step, from) = (&self.step, self.from[index]);
         let mut bound = if batch.stream == QUESTIONS {
@@ -166,8 +165,14 @@ impl Engine {
         } else {
             bind::labels(&step.spec, from, batch)?
         };
-        self.dead[index].extend(bound.dead.drain(..));
-        self.sequencer.offer(index, bound);
+        let until = batch.first_offset + batch.len() as u64;
+        for (offset, letter) in bound.dead.drain(..) {
+            if offset >= self.buried[index] {
+                self.bury(letter, sink);
+            }
+        }
+        self.buried[index] = self.buried[index].max(until);
+        self.sequencer.offer(index, bound, until);
         Ok(())
     }
 
@@ -195,8 +200,7 @@ impl Engine {
     }
 
     /// Says that a partition has no more events.
-    pub fn end(&mut self, index: usize, sink: &mut dyn Sink) {
-        self.bury(index, u64::MAX, sink);
+    pub fn end(&mut self, index: usize) {
         self.sequencer.end(index);
     }
 
@@ -218,8 +222,11 @@ impl Engine {
             Turn::Event(merged) => {
                 self.merge(&merged, sink);
                 self.sequencer.advance(&merged);
-                let watermark = merged.frontier.minus(self.step.spec.disorder);
-                self.release(watermark, sink);
+                // Before the first event that may raise it, there is no watermark.
+                if merged.frontier > EventTime::MIN {
+                    let watermark = merged.frontier.minus(self.step.spec.disorder);
+                    self.release(watermark, sink);
+                }
                 None
             }
         }
@@ -242,7 +249,6 @@ impl Engine {
     /// Puts a merged event into the hold; a question is served at this very place.
     fn merge(&mut self, merged: &Merged, sink: &mut dyn Sink) {
         self.step.cursor.frontier = Some(merged.frontier);
-        self.bury(merged.partition, merged.place.offset, sink);
         let bound = self.sequencer.front(merged.partition).expect("a merged event has a batch");
         let role = match &bound.rows {
             Rows::Questions(_) => Role::Question,
@@ -300,16 +306,13 @@ impl Engine {
         }
     }
 
-    /// Counts and tells of the rows of a partition up to `offset` that cannot be used.
-    fn bury(&mut self, index: usize, offset: u64, sink: &mut dyn Sink) {
-        while self.dead[index].front().is_some_and(|(at, _)| *at <= offset) {
-            let Some((_, letter)) = self.dead[index].pop_front() else { return };
-            let is_question = letter.place.stream == QUESTIONS;
-            let role = if is_question { Role::Question } else { Role::Label };
-            self.counts(role).fed += 1;
-            self.refuse(role, letter.reason);
-            sink.take(Effect::DeadLetter(letter));
-        }
+    /// Counts and tells of a row that cannot be used.
+    fn bury(&mut self, letter: DeadLetter, sink: &mut dyn Sink) {
+        let is_question = letter.place.stream == QUESTIONS;
+        let role = if is_question { Role::Question } else { Role::Label };
+        self.counts(role).fed += 1;
+        self.refuse(role, letter.reason);
+        sink.take(Effect::DeadLetter(letter));
     }
 
     fn take_question(&mut self, merged: &Merged) -> u32 {
@@ -393,9 +396,6 @@ impl Engine {
     }
 
     fn drain(&mut self, sink: &mut dyn Sink) {
-        for index in 0..self.partitions.len() {
-            self.bury(index, u64::MAX, sink);
-        }
         let Some(frontier) = self.step.cursor.frontier else { return };
         let past = EventTime::from_micros(frontier.micros().saturating_add(1));
         self.release(past, sink);

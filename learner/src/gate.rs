@@ -25,6 +25,8 @@ const UNITS_BEST: f64 = 2_000.0;
 const SKETCH_MAX: u32 = 4_096;
 /// Values of a category guarded apart; later ones are guarded together.
 const SEGMENTS_MAX: usize = 1_024;
+/// Units open at once, where units are not join keys; beyond it the oldest vote early.
+const OPEN_MAX: usize = 1_000_000;
 /// Answers compared before a change is judged.
 const CHANGES_MIN: u64 = 20;
 
@@ -120,7 +122,7 @@ pub enum Rival {
 pub struct Scores<'a> {
     /// Of the primary estimate.
     pub primary: f64,
-    /// Of the answer that serving gave.
+    /// Of the answer that serving gave; only what changed since is measured on it.
     pub served: f64,
     /// The lineage whose version served; none is the primary estimate.
     pub served_by: Option<usize>,
@@ -129,6 +131,9 @@ pub struct Scores<'a> {
     /// Distance of each lineage's answer from the served one.
     pub changes: &'a [f64],
 }
+
+/// Errors count as no larger than this, and NaN as this large: sums of squares stay finite.
+const ERROR_MAX: f64 = 1e100;
 
 /// The gate's whole state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -140,8 +145,9 @@ pub struct Gate {
     attempts: u64,
     lineages: Vec<Trial>,
     votes: Vec<Vote>,
-    open: BTreeMap<u64, Vec<Vote>>,
+    open: BTreeMap<u64, Open>,
     closing: VecDeque<(EventTime, u64)>,
+    open_digest: u128,
     groups: Vec<Group>,
 }
 
@@ -156,12 +162,21 @@ struct Trial {
     change_count: u64,
 }
 
+/// The votes of a unit whose time is not over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Open {
+    deadline: EventTime,
+    votes: Vec<Vote>,
+    digest: u128,
+}
+
 /// Improvements of one unit, summed over its questions, for one lineage.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Vote {
     over_none: f64,
-    over_champion: f64,
     count: u32,
+    over_champion: f64,
+    champion_count: u32,
 }
 
 /// The sketches of one guarded category (or of all questions).
@@ -180,7 +195,6 @@ struct Group {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Sketches {
     primary: ErrorSketch,
-    served: ErrorSketch,
     lineages: Vec<ErrorSketch>,
     digest: u128,
     is_dirty: bool,
@@ -231,6 +245,7 @@ impl Gate {
             votes: vec![Vote::default(); lineages],
             open: BTreeMap::new(),
             closing: VecDeque::new(),
+            open_digest: 0,
             groups,
         }
     }
@@ -254,16 +269,24 @@ impl Gate {
     }
 
     /// Takes one scored question; its unit votes at [`Gate::vote`] or when it closes.
+    ///
+    /// A challenger is compared with the champion's learner, not with what was served: both as they
+    /// were when the question was asked, so that neither is older than the other.
     pub fn score(&mut self, scores: &Scores<'_>, categories: &[u64]) {
+        let size = |error: f64| if error.is_nan() { ERROR_MAX } else { error.abs().min(ERROR_MAX) };
+        let champion = self.champion.map(|champion| size(scores.lineages[champion]));
         for (lineage, trial) in self.lineages.iter_mut().enumerate() {
             let vote = &mut self.votes[lineage];
-            let own = scores.lineages[lineage].abs();
-            vote.over_none += scores.primary.abs() - own;
-            vote.over_champion += scores.served.abs() - own;
+            let own = size(scores.lineages[lineage]);
+            vote.over_none += size(scores.primary) - own;
             vote.count += 1;
+            if let Some(champion) = champion {
+                vote.over_champion += champion - own;
+                vote.champion_count += 1;
+            }
             if scores.served_by == Some(lineage) {
-                trial.change_sum += scores.changes[lineage];
-                trial.served_sum += scores.served.abs();
+                trial.change_sum += size(scores.changes[lineage]);
+                trial.served_sum += size(scores.served);
                 trial.change_count += 1;
             }
         }
@@ -285,27 +308,28 @@ impl Gate {
                 let deadline = now.plus(self.unit_open);
                 let open = self.open.entry(unit).or_insert_with(|| {
                     self.closing.push_back((deadline, unit));
-                    vec![Vote::default(); self.votes.len()]
+                    Open { deadline, votes: vec![Vote::default(); self.votes.len()], digest: 0 }
                 });
-                for (sum, vote) in open.iter_mut().zip(&mut self.votes) {
-                    sum.over_none += vote.over_none;
-                    sum.over_champion += vote.over_champion;
-                    sum.count += vote.count;
-                    *vote = Vote::default();
+                for (sum, vote) in open.votes.iter_mut().zip(&mut self.votes) {
+                    sum.add(&std::mem::take(vote));
                 }
+                let digest = open.digest_of(unit);
+                self.open_digest = self.open_digest.wrapping_sub(open.digest).wrapping_add(digest);
+                open.digest = digest;
             }
         }
         self.close(now);
     }
 
-    fn close(&mut self, now: EventTime) {
+    /// Lets the units vote whose time was over before `now`, and the oldest when there are too many.
+    pub fn close(&mut self, now: EventTime) {
         while let Some(&(deadline, unit)) = self.closing.front()
-            && deadline < now
+            && (deadline < now || self.open.len() > OPEN_MAX)
         {
             self.closing.pop_front();
-            for (trial, vote) in
-                self.lineages.iter_mut().zip(self.open.remove(&unit).unwrap_or_default())
-            {
+            let Some(open) = self.open.remove(&unit) else { continue };
+            self.open_digest = self.open_digest.wrapping_sub(open.digest);
+            for (trial, vote) in self.lineages.iter_mut().zip(open.votes) {
                 trial.take(vote);
             }
         }
@@ -349,7 +373,10 @@ impl Gate {
     fn check_better(&self, lineage: usize) -> Result<Verdict, Refusal> {
         let trial = &self.lineages[lineage];
         let units_min = self.spec.units_min.max(confidence::UNITS_MIN);
-        let units = trial.over_none.count().min(trial.over_champion.count());
+        let units = match self.champion {
+            None => trial.over_none.count(),
+            Some(_) => trial.over_none.count().min(trial.over_champion.count()),
+        };
         if units < units_min {
             return Err(Refusal::TooLittleEvidence { units, units_min });
         }
@@ -360,7 +387,8 @@ impl Gate {
             [(Rival::NoCorrection, over_none), (Rival::Champion, lower(&trial.over_champion))];
         for (rival, improvement_lower) in rivals {
             let applies = rival == Rival::NoCorrection || self.champion.is_some();
-            if applies && improvement_lower <= 0.0 {
+            let is_better = improvement_lower > 0.0;
+            if applies && !is_better {
                 return Err(Refusal::NotBetter { rival, improvement_lower });
             }
         }
@@ -386,15 +414,16 @@ impl Gate {
                     continue;
                 }
                 let mut rivals = vec![(Rival::NoCorrection, &sketches.primary)];
-                if self.champion.is_some_and(|champion| champion != lineage) {
-                    rivals.push((Rival::Champion, &sketches.served));
+                if let Some(champion) = self.champion.filter(|champion| *champion != lineage) {
+                    rivals.push((Rival::Champion, &sketches.lineages[champion]));
                 }
                 for (rival, sketch) in rivals {
                     let bounds = |sketch| (kind.bounds)(sketch, GUARD_ERRORS);
                     let own = bounds(&sketches.lineages[lineage]);
                     let Some((own, rival_bounds)) = own.zip(bounds(sketch)) else { continue };
                     let worse_by = worse_by_at_least(kind.better, own, rival_bounds);
-                    if worse_by > guard.worse_by {
+                    let is_within = worse_by <= guard.worse_by;
+                    if !is_within {
                         let segment = guard.per.is_some().then_some(segment);
                         let metric = guard.metric.clone();
                         return Err(Refusal::Guard { metric, segment, rival, worse_by });
@@ -416,13 +445,7 @@ impl Gate {
             let sums = [trial.change_sum.to_bits(), trial.served_sum.to_bits()];
             words.extend(sums.into_iter().chain([trial.change_count]));
         }
-        for (unit, votes) in &self.open {
-            words.push(*unit);
-            for vote in votes {
-                words.extend([vote.over_none.to_bits(), vote.over_champion.to_bits()]);
-                words.push(u64::from(vote.count));
-            }
-        }
+        words.extend([self.open_digest as u64, (self.open_digest >> 64) as u64]);
         for group in &mut self.groups {
             let digest = group.refresh_digest();
             words.extend([digest as u64, (digest >> 64) as u64]);
@@ -446,10 +469,33 @@ fn worse_by_at_least(better: Better, own: [f64; 2], rival: [f64; 2]) -> f64 {
 impl Trial {
     fn take(&mut self, vote: Vote) {
         if vote.count > 0 {
-            let count = f64::from(vote.count);
-            self.over_none.update(vote.over_none / count);
-            self.over_champion.update(vote.over_champion / count);
+            self.over_none.update(vote.over_none / f64::from(vote.count));
         }
+        if vote.champion_count > 0 {
+            self.over_champion.update(vote.over_champion / f64::from(vote.champion_count));
+        }
+    }
+}
+
+impl Vote {
+    fn add(&mut self, other: &Self) {
+        self.over_none += other.over_none;
+        self.count += other.count;
+        self.over_champion += other.over_champion;
+        self.champion_count += other.champion_count;
+    }
+}
+
+impl Open {
+    fn digest_of(&self, unit: u64) -> u128 {
+        let mut folded = hash::mix(unit, self.deadline.micros() as u64);
+        for vote in &self.votes {
+            folded = hash::mix(folded, vote.over_none.to_bits());
+            folded = hash::mix(folded, vote.over_champion.to_bits());
+            folded =
+                hash::mix(folded, u64::from(vote.count) << 32 | u64::from(vote.champion_count));
+        }
+        hash::of_cell(9, folded)
     }
 }
 
@@ -462,19 +508,19 @@ impl Group {
         let lineages = scores.lineages.len();
         let sketches = self.segments.entry(segment).or_insert_with(|| Sketches {
             primary: ErrorSketch::default(),
-            served: ErrorSketch::default(),
             lineages: vec![ErrorSketch::default(); lineages],
             digest: 0,
             is_dirty: false,
         });
-        sketches.primary.update(scores.primary);
-        sketches.served.update(scores.served);
+        let within = |error: f64| {
+            if error.is_nan() { ERROR_MAX } else { error.clamp(-ERROR_MAX, ERROR_MAX) }
+        };
+        sketches.primary.update(within(scores.primary));
         for (sketch, &error) in sketches.lineages.iter_mut().zip(scores.lineages) {
-            sketch.update(error);
+            sketch.update(within(error));
         }
         if sketches.primary.count() >= SKETCH_MAX {
             sketches.primary.halve();
-            sketches.served.halve();
             sketches.lineages.iter_mut().for_each(ErrorSketch::halve);
         }
         if !sketches.is_dirty {
@@ -487,7 +533,7 @@ impl Group {
         for segment in self.dirty.drain(..) {
             let Some(sketches) = self.segments.get_mut(&segment) else { continue };
             let mut digest = hash::of_cell(3, segment);
-            let own = [&sketches.primary, &sketches.served];
+            let own = [&sketches.primary];
             for (place, sketch) in own.into_iter().chain(&sketches.lineages).enumerate() {
                 self.words.clear();
                 self.words.push(place as u64);

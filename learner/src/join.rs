@@ -237,22 +237,29 @@ impl Join {
         if label == NONE {
             return None;
         }
+        // A label that was used is not used again: this question waits for one of its own.
         let waiting = &self.labels[self.label_place(label)];
         let in_time = ask.time.since(waiting.label.time) <= self.wait;
-        in_time.then_some((label, waiting.label))
+        (in_time && !waiting.is_settled).then_some((label, waiting.label))
     }
 
     /// Remembers a label. Its pending questions are then taken by [`Join::matched`].
     ///
     /// # Errors
-    /// [`Reason::Duplicate`] or [`Reason::Conflict`] when its key has a label already.
+    /// [`Reason::Duplicate`] or [`Reason::Conflict`] when its key has a label already, and no
+    /// question of the key was asked since that was used.
     pub fn label(&mut self, label: Label) -> Result<Ordinal, Refused> {
         if let Some(trip) = self.trip(label.key)
             && trip.label != NONE
         {
             let seen = &self.labels[self.label_place(trip.label)].label;
-            let same = seen.value.to_bits() == label.value.to_bits() && seen.time == label.time;
-            return Err(Refused(if same { Reason::Duplicate } else { Reason::Conflict }));
+            if seen.value.to_bits() == label.value.to_bits() && seen.time == label.time {
+                return Err(Refused(Reason::Duplicate));
+            }
+            let is_settled = self.labels[self.label_place(trip.label)].is_settled;
+            if !is_settled || self.first_pending(trip, &label).is_none() {
+                return Err(Refused(Reason::Conflict));
+            }
         }
         let ordinal = self.first_label + self.labels.len() as u64;
         self.trip_or_new(label.key).label = ordinal;
@@ -267,19 +274,30 @@ impl Join {
 
     /// The first pending question of a label's key that waits for it, marked as learned.
     pub fn matched(&mut self, label: Ordinal) -> Option<Ask> {
-        let key = self.labels[self.label_place(label)].label.key;
-        let mut ordinal = self.trip(key)?.pending;
-        while ordinal != NONE && self.question(ordinal).fate != Fate::Pending {
-            ordinal = self.question(ordinal).next;
+        let waiting = self.labels[self.label_place(label)].label;
+        let trip = *self.trip(waiting.key)?;
+        let ordinal = self.first_pending(&trip, &waiting)?;
+        let Question { ask, next, .. } = *self.question(ordinal);
+        if ordinal == trip.pending {
+            self.trip_mut(waiting.key)?.pending = next;
         }
-        let found = (ordinal != NONE).then(|| self.question(ordinal).ask);
-        let next = if found.is_some() { self.question(ordinal).next } else { NONE };
-        self.trip_mut(key)?.pending = next;
-        if found.is_some() {
-            self.finish(ordinal, Fate::Learned);
-            self.settle(label);
+        self.finish(ordinal, Fate::Learned);
+        self.settle(label);
+        Some(ask)
+    }
+
+    /// The first pending question of a key that `label` comes in time for.
+    fn first_pending(&self, trip: &Trip, label: &Label) -> Option<Ordinal> {
+        let mut ordinal = trip.pending;
+        while ordinal != NONE {
+            let question = self.question(ordinal);
+            let in_time = label.time.since(question.ask.time) <= self.wait;
+            if question.fate == Fate::Pending && in_time {
+                return Some(ordinal);
+            }
+            ordinal = question.next;
         }
-        found
+        None
     }
 
     /// After the matched questions were taken: a label that found none, though its key had some,
@@ -315,7 +333,8 @@ impl Join {
         loop {
             let place = (self.next_to_expire - self.first_question) as usize;
             let question = *self.questions.get(place)?;
-            let crowded = self.asked.pending as usize > self.pending_max;
+            let crowded = self.asked.pending as usize > self.pending_max
+                || self.questions.len() > self.pending_max.saturating_mul(2);
             let overdue = question.ask.time.plus(self.wait) < now;
             if question.fate == Fate::Pending && !overdue && !crowded {
                 return None;
@@ -345,7 +364,8 @@ impl Join {
             self.forget_question();
         }
         while let Some(front) = self.labels.front() {
-            let crowded = self.labels.len() > self.pending_max;
+            let crowded = self.labelled.pending as usize > self.pending_max
+                || self.labels.len() > self.pending_max.saturating_mul(2);
             let overdue = front.label.time.plus(self.remember) < now;
             if !overdue && !crowded {
                 break;
@@ -461,10 +481,11 @@ impl Join {
     }
 
     fn forget_label(&mut self) {
+        let ordinal = self.first_label;
         let Some(gone) = self.labels.pop_front() else { return };
         self.first_label += 1;
         self.digest = self.digest.wrapping_sub(gone.digest);
-        if let Some(trip) = self.trip_mut(gone.label.key) {
+        if let Some(trip) = self.trip_mut(gone.label.key).filter(|trip| trip.label == ordinal) {
             trip.label = NONE;
         }
         self.drop_if_empty(gone.label.key);

@@ -72,6 +72,8 @@ pub struct Table<C> {
     published: Vec<u64>,
     touched: Touched,
     digest: u128,
+    /// Published cells that are NaN or infinite.
+    faulty: usize,
 }
 
 impl<C: Cell> Table<C> {
@@ -83,6 +85,7 @@ impl<C: Cell> Table<C> {
             published: vec![0; len],
             touched: Touched::new(len),
             digest: 0,
+            faulty: 0,
         }
     }
 
@@ -120,7 +123,7 @@ pub trait AnyTable {
     fn current_digest(&self) -> u128;
 
     /// Publishes: calls `change(index, bits)` for every cell that differs from the last publish, in
-    /// ascending order, and returns whether all of them are finite.
+    /// ascending order, and returns whether every cell of the table is finite.
     fn publish(&mut self, change: &mut dyn FnMut(usize, u64)) -> bool;
 
     /// Calls `cell(index, bits)` for every published cell that is not empty, in ascending order.
@@ -155,8 +158,7 @@ impl<C: Cell> AnyTable for Table<C> {
     }
 
     fn publish(&mut self, change: &mut dyn FnMut(usize, u64)) -> bool {
-        let Self { cells, published, touched, digest } = self;
-        let mut all_finite = true;
+        let Self { cells, published, touched, digest, faulty } = self;
         touched.drain(|index| {
             let (old, cell) = (published[index], cells[index]);
             let new = cell.to_bits();
@@ -165,11 +167,12 @@ impl<C: Cell> AnyTable for Table<C> {
                     .wrapping_sub(hash::of_slot(index as u64, old))
                     .wrapping_add(hash::of_slot(index as u64, new));
                 published[index] = new;
-                all_finite &= cell.is_finite();
+                *faulty += usize::from(!cell.is_finite());
+                *faulty -= usize::from(!C::from_bits(old).is_finite());
                 change(index, new);
             }
         });
-        all_finite
+        *faulty == 0
     }
 
     fn published(&self, cell: &mut dyn FnMut(usize, u64)) {
@@ -329,5 +332,9 @@ mod tests {
         let mut table = Table::new(2);
         table.set(0, f64::NAN);
         assert!(!table.publish(&mut |_, _| {}));
+        table.set(1, 1.0);
+        assert!(!table.publish(&mut |_, _| {}), "a fault that does not change stays a fault");
+        table.set(0, 1.0);
+        assert!(table.publish(&mut |_, _| {}));
     }
 }

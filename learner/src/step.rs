@@ -196,6 +196,8 @@ impl Step {
             row[layout.version] = current.version;
         }
         if !recorded.is_nan() {
+            // Something else answered: no version of ours did.
+            row[layout.version] = 0;
             return;
         }
         let answer = current.map_or(estimate, |current| {
@@ -210,6 +212,7 @@ impl Step {
     /// Takes a question in event-time order: it is answered by every learner as it is now, and waits.
     pub(crate) fn ask(&mut self, ask: Ask, sink: &mut dyn Sink) {
         self.advance_to(ask.time, sink);
+        self.expire(ask.time, sink);
         self.cursor.is_changed = true;
         if let Err(Refused(reason)) = self.join.admit(&ask) {
             self.join.asked.quarantined += 1;
@@ -254,17 +257,23 @@ impl Step {
     fn learn(&mut self, ordinal: Ordinal, label: Label, now: EventTime, sink: &mut dyn Sink) {
         let mut unit = None;
         while let Some(ask) = self.join.matched(ordinal) {
-            unit = Some(self.arena.row(ask.slot)[self.layout.unit]);
+            let own = self.arena.row(ask.slot)[self.layout.unit];
+            unit = Some(own);
             self.learn_one(&ask, &label, now, sink);
+            if !self.unit_is_key {
+                self.gate.vote(Some(own), now);
+            }
         }
-        let Some(unit) = unit else {
+        if unit.is_none() {
             if let Some(reason) = self.join.settle_unmatched(ordinal) {
                 let detail = "its question waits no longer";
                 sink.take(Effect::DeadLetter(label_letter(&label, reason, detail)));
             }
             return;
-        };
-        self.gate.vote((!self.unit_is_key).then_some(unit), now);
+        }
+        if self.unit_is_key {
+            self.gate.vote(None, now);
+        }
         self.cursor.trained_until = self.cursor.trained_until.max(Some(label.time));
         self.cursor.labels += 1;
         if let Cadence::Labels(every) = self.spec.publish.every
@@ -318,7 +327,7 @@ impl Step {
         }
         let version = row[layout.version];
         let served_by = if version == 0 { None } else { served.lineage_of(version) };
-        if let Some(lineage) = gate.champion()
+        if let Some(lineage) = served_by.or(gate.champion())
             && row[layout.time] as i64 >= served.since_micros()
         {
             let (count, sums) = &mut scores.since_admission;
@@ -358,15 +367,16 @@ impl Step {
             self.cursor.boundary = Some(next_boundary(time, every));
             return;
         };
-        while boundary <= time {
+        // A boundary that cannot be later has been passed for good.
+        while boundary <= time && boundary < EventTime::MAX {
             self.expire(boundary, sink);
             if self.cursor.is_changed {
                 self.publish(boundary, sink);
             } else {
                 // Nothing happened: all boundaries up to here would publish the same again.
-                let last = next_boundary(time, every).minus(every);
+                let last = boundary.max(next_boundary(time, every).minus(every));
                 let skipped = last.since(boundary).micros() / every.micros();
-                sink.take(Effect::Idle { boundaries: skipped as u64 + 1 });
+                sink.take(Effect::Idle { boundaries: skipped.unsigned_abs() + 1 });
                 boundary = last;
             }
             boundary = boundary.plus(every);
@@ -378,6 +388,7 @@ impl Step {
     fn publish(&mut self, boundary: EventTime, sink: &mut dyn Sink) {
         self.cursor.is_changed = false;
         self.cursor.labels = 0;
+        self.gate.close(boundary);
         let count = self.lineages.len() as u64;
         let mut found = Vec::with_capacity(self.lineages.len());
         for index in 0..self.lineages.len() {
@@ -456,6 +467,7 @@ impl Step {
             lineage.is_followed = other == index;
         }
         let frontier = self.cursor.frontier.unwrap_or(EventTime::MIN);
+        self.served.catch_up(frontier, &mut self.lineages);
         self.served.promote(Promotion {
             effective: frontier.plus(self.spec.publish.serving_delay),
             lineage: index,
@@ -541,7 +553,7 @@ fn actual(value: &LabelValue, label: &Label, row: &[u64], layout: &Layout) -> f6
 /// The first boundary after `time`.
 fn next_boundary(time: EventTime, every: Duration) -> EventTime {
     let every = every.micros();
-    EventTime::from_micros((time.micros().div_euclid(every) + 1).saturating_mul(every))
+    EventTime::from_micros(time.micros().div_euclid(every).saturating_add(1).saturating_mul(every))
 }
 
 impl Layout {

@@ -122,11 +122,7 @@ impl<'a> Check<'a> {
 
     fn gate(&mut self) {
         let gate = &self.pipeline.gate;
-        if let Some(name) = &gate.independent
-            && *name != self.pipeline.question.join
-        {
-            self.category("gate.independent", name);
-        }
+        self.independent();
         for (i, guard) in gate.guards.iter().enumerate() {
             if let Some(name) = &guard.per {
                 self.category(&format!("gate.guard[{i}].per"), name);

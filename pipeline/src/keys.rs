@@ -85,6 +85,8 @@ pub enum Shape {
     Category,
     /// An IANA time zone.
     Zone,
+    /// An IANA time zone, or an offset from UTC.
+    ZoneOrOffset,
     /// A time with its unit, such as `"24h"`.
     Duration(Within),
     /// A number.
@@ -188,6 +190,7 @@ impl Shape {
             Self::Column => "the name of a column".to_owned(),
             Self::Category => "the name of a category feature".to_owned(),
             Self::Zone => "an IANA time zone".to_owned(),
+            Self::ZoneOrOffset => "an IANA time zone or an offset from UTC".to_owned(),
             Self::Duration(_) => "a time with its unit".to_owned(),
             Self::Number(within) => words("a number", *within),
             Self::Count => "a whole number of at least 1".to_owned(),
@@ -221,6 +224,7 @@ impl Shape {
             | Self::Column
             | Self::Category
             | Self::Zone
+            | Self::ZoneOrOffset
             | Self::Duration(_)
             | Self::Number(_)
             | Self::Count
@@ -248,6 +252,7 @@ impl Shape {
             | Self::Column
             | Self::Category
             | Self::Zone
+            | Self::ZoneOrOffset
             | Self::Duration(_)
             | Self::Number(_)
             | Self::Count

@@ -42,15 +42,15 @@ pub struct Event {
     pub time: String,
     /// How much later than a younger one an event may still arrive.
     pub disorder: Duration,
-    /// The IANA time zone of a time column that has none.
+    /// The zone of times that have none: an IANA name, or an offset such as `+02:00`.
     pub zone: Option<String>,
-    /// What a time column of whole numbers counts.
+    /// What times that are whole numbers count.
     pub epoch: Option<Epoch>,
     /// How far an event may be ahead of its record's own timestamp.
     pub future_max: Duration,
 }
 
-/// What a time column of whole numbers counts since 1970-01-01T00:00:00Z.
+/// What times that are whole numbers count since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Epoch {
     /// Seconds.

@@ -71,6 +71,7 @@ fn choices(page: &mut String, key: &str, shape: &Shape) {
         | Shape::Column
         | Shape::Category
         | Shape::Zone
+        | Shape::ZoneOrOffset
         | Shape::Duration(_)
         | Shape::Number(_)
         | Shape::Count

@@ -149,6 +149,10 @@ fn shape(shape: &'static Shape) -> Value {
             json!({ "type": "string", "pattern": "\\S" })
         }
         Shape::Zone => json!({ "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_+/-]*$" }),
+        Shape::ZoneOrOffset => json!({
+            "type": "string",
+            "pattern": "^([A-Za-z][A-Za-z0-9_+/-]*|[+-][0-9]{2}(:?[0-9]{2})?)$",
+        }),
         Shape::Duration(within) => {
             let unit = "[0-9]+\\s*(w|d|h|m|s|ms|us)\\s*";
             let pattern = match within {

@@ -284,6 +284,10 @@ fn scalar(shape: &Shape, value: &Value) -> Result<(), Option<(String, String)>> 
             }
         }
         (Shape::Zone, Value::Text(text)) => zone(text).map_err(Some),
+        (Shape::ZoneOrOffset, Value::Text(text)) => match is_offset(text) {
+            true => Ok(()),
+            false => zone(text).map_err(Some),
+        },
         (Shape::Duration(within), Value::Text(text)) => duration(text, *within).map_err(Some),
         (Shape::Number(within), Value::Integer(_) | Value::Float(_)) => {
             match value.number().is_some_and(|number| within.holds(number)) {
@@ -312,6 +316,21 @@ fn duration(text: &str, within: Within) -> Result<(), (String, String)> {
         true => Ok(()),
         false => Err((format!("out of range: `{text}`"), "it must be longer than nothing".into())),
     }
+}
+
+/// Whether a text is an offset from UTC of less than a day: `+02:00`, `-0330` or `+02`.
+fn is_offset(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix(['+', '-']) else { return false };
+    let parts = match digits.split_once(':') {
+        Some(parts) => Some(parts),
+        None if digits.len() == 2 => Some((digits, "00")),
+        None => digits.split_at_checked(2),
+    };
+    let is_below = |part: &str, bound: u32| {
+        let is_pair = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        is_pair && part.parse::<u32>().is_ok_and(|number| number < bound)
+    };
+    parts.is_some_and(|(hours, minutes)| is_below(hours, 24) && is_below(minutes, 60))
 }
 
 fn zone(text: &str) -> Result<(), (String, String)> {

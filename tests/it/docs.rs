@@ -2,9 +2,10 @@
 //!
 //! A `console` block holds commands, each after `$ `, and what they print. A line with `…` stands for
 //! any number of lines. A command that prints `error:` there must fail, every other one succeed.
-//! Commands of one page run one after the other in a copy of the example project.
+//! Commands of one page run one after the other in a copy of the example project. With
+//! `TRUEUP_FREEZE=1` what is printed now is written into the pages.
 
-use crate::support::{Project, Ran, finish, workspace};
+use crate::support::{Project, Ran, finish, is_freezing, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -90,8 +91,7 @@ fn matches(said: &[String], printed: &[String]) -> bool {
 }
 
 /// What is wrong with a step, if anything is.
-fn wrong(project: &Project, step: &Step) -> Option<String> {
-    let ran = shell(project, &step.command);
+fn wrong(ran: &Ran, step: &Step) -> Option<String> {
     let must_fail = step.printed.iter().any(|line| line.starts_with("error:"));
     if must_fail != (ran.code != 0) {
         return Some(format!("the page says otherwise of its end\n{ran}"));
@@ -104,18 +104,62 @@ fn wrong(project: &Project, step: &Step) -> Option<String> {
     })
 }
 
+/// What the page should say instead: each stretch between elisions as long as it was, from the line
+/// that begins like its first.
+fn renewed(said: &[String], printed: &[String]) -> Vec<String> {
+    if !said.iter().any(|line| line == ELISION) {
+        return printed.to_vec();
+    }
+    let label = |line: &str| {
+        let end = line.find("  ").into_iter().chain(line.find(|c: char| c.is_ascii_digit())).min();
+        line[..end.unwrap_or(line.len())].to_owned()
+    };
+    let (mut lines, mut rest) = (Vec::new(), printed);
+    for stretch in said.split_inclusive(|line| line == ELISION) {
+        let (kept, elided) = match stretch.split_last() {
+            Some((last, kept)) if last == ELISION => (kept, Some(ELISION.to_owned())),
+            _ => (stretch, None),
+        };
+        let place =
+            kept.first().and_then(|first| rest.iter().position(|line| label(line) == label(first)));
+        match place {
+            Some(place) => {
+                let end = rest.len().min(place + kept.len());
+                lines.extend_from_slice(&rest[place..end]);
+                rest = &rest[end..];
+            }
+            None => lines.extend_from_slice(kept),
+        }
+        lines.extend(elided);
+    }
+    lines
+}
+
 fn page_is_true(path: &Path) -> Vec<String> {
-    let steps = steps(&std::fs::read_to_string(path).unwrap());
+    let text = std::fs::read_to_string(path).unwrap();
+    let steps = steps(&text);
     if steps.is_empty() {
         return Vec::new();
     }
     let project = Project::flights();
     let shown = path.strip_prefix(workspace()).unwrap().display();
-    let wrong = steps.iter().filter_map(|step| {
-        let wrong = wrong(&project, step)?;
-        Some(format!("{shown}:{}: `{}`: {wrong}", step.line, step.command))
-    });
-    wrong.collect()
+    let mut wrongs = Vec::new();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut shift = 0;
+    for step in &steps {
+        let ran = shell(&project, &step.command);
+        let Some(wrong) = wrong(&ran, step) else { continue };
+        wrongs.push(format!("{shown}:{}: `{}`: {wrong}", step.line, step.command));
+        let printed: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
+        let new = renewed(&step.printed, &printed);
+        let start = step.line.checked_add_signed(shift).unwrap();
+        shift += new.len() as isize - step.printed.len() as isize;
+        lines.splice(start..start + step.printed.len(), new);
+    }
+    if is_freezing() && !wrongs.is_empty() {
+        std::fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+    wrongs
 }
 
 #[test]
@@ -135,7 +179,12 @@ fn every_command_of_the_documents_does_what_they_say() {
         }
     });
     let wrongs = wrongs.into_inner().unwrap();
-    assert!(wrongs.is_empty(), "{} commands:\n\n{}", wrongs.len(), wrongs.join("\n\n"));
+    assert!(
+        wrongs.is_empty(),
+        "{} commands (TRUEUP_FREEZE=1 writes what they print into the pages):\n\n{}",
+        wrongs.len(),
+        wrongs.join("\n\n")
+    );
 }
 
 #[test]
@@ -150,13 +199,19 @@ fn commands_and_elisions_are_read_as_meant() {
     assert!(matches(&lines("a … c …"), &lines("a c")));
     assert!(!matches(&lines("a … c"), &lines("a b c d")));
     assert!(!matches(&lines("a b"), &lines("a b c")));
+    let renewed = renewed(&lines("… x1 y … z2"), &lines("a x3 b c z4 d"));
+    assert_eq!(renewed, lines("… x3 b … z4"));
     assert_eq!(steady("digest  ab12  260,922 events/s, 2.5 s"), "digest  ab12  … events/s");
 }
 
 #[test]
 fn the_reference_of_keys_is_what_the_program_prints() {
     let printed = Project::empty().run("schema reference").ok().stdout;
-    let page = std::fs::read_to_string(workspace().join("docs/src/reference/keys.md")).unwrap();
+    let path = workspace().join("docs/src/reference/keys.md");
+    if is_freezing() {
+        std::fs::write(&path, &printed).unwrap();
+    }
+    let page = std::fs::read_to_string(path).unwrap();
     assert!(page == printed, "run `trueup schema reference > docs/src/reference/keys.md`");
 }
 

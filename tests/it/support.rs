@@ -18,6 +18,12 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Whether what is found is to be written into frozen files and documents, rather than held
+/// against them.
+pub(crate) fn is_freezing() -> bool {
+    std::env::var_os("TRUEUP_FREEZE").is_some()
+}
+
 /// A project in a folder of its own, gone after the test.
 pub(crate) struct Project {
     folder: tempfile::TempDir,

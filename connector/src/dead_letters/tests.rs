@@ -40,6 +40,18 @@ fn a_line_names_file_row_and_reason() {
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn whoever_may_read_a_plain_file_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, plain) = (folder.path().join("dead.ndjson"), folder.path().join("plain"));
+    DeadLetterFile::create(&path).expect("a file").finish().expect("finished");
+    std::fs::write(&plain, "").expect("a plain file");
+    let mode = |path: &Path| std::fs::metadata(path).expect("is there").permissions().mode();
+    assert_eq!(mode(&path), mode(&plain));
+}
+
 #[test]
 fn an_unfinished_file_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");

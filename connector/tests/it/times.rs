@@ -2,10 +2,11 @@
 
 use crate::support::{batch, outcome, request, write};
 use arrow::array::{
-    ArrayRef, Date32Array, Date64Array, Int32Array, Int64Array, LargeStringArray, StringArray,
-    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    Array, ArrayRef, AsArray, Date32Array, Date64Array, Int32Array, Int64Array, LargeStringArray,
+    StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
     TimestampSecondArray, UInt64Array,
 };
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use std::sync::Arc;
 use trueup_connector::{Dataset, EpochUnit, Error, ErrorKind, NullTime, TimeColumn};
 
@@ -136,6 +137,67 @@ fn local_times_follow_their_zone_through_changes_of_offset() {
     assert_eq!(instants(column, "America/New_York"), expected);
     let noon: ArrayRef = Arc::new(TimestampSecondArray::from(vec![43_200]));
     assert_eq!(instants(noon, "+05:30"), [(43_200 - 19_800) * 1_000_000]);
+}
+
+#[test]
+fn times_beside_the_event_time_are_read_alike() {
+    // The same local times of New York through its changes of offset, as each type holds them.
+    let local = ["2013-01-01 05:17:00", "2013-03-10 02:30:00", "2013-11-03 01:30:00"];
+    let utc = ["2013-01-01T10:17:00Z", "2013-03-10T07:30:00Z", "2013-11-03T05:30:00Z"];
+    let expected = instants(Arc::new(StringArray::from(utc.to_vec())), "UTC");
+    let seconds: Vec<i64> = instants(Arc::new(StringArray::from(local.to_vec())), "UTC")
+        .into_iter()
+        .map(|micros| micros / 1_000_000)
+        .collect();
+    let day = TimestampMicrosecondArray::from(vec![Some(expected[0]), None, Some(expected[2])]);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("at", Arc::new(TimestampSecondArray::from(seconds.clone()))),
+        ("naive", Arc::new(TimestampSecondArray::from(vec![seconds[0], i64::MAX, seconds[2]]))),
+        ("text", Arc::new(StringArray::from(vec![utc[0], "soon", local[2]]))),
+        ("millis", Arc::new(Int64Array::from_iter(expected.iter().map(|time| time / 1000)))),
+        ("count", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+        ("word", Arc::new(StringArray::from(local.to_vec()))),
+        ("date", Arc::new(Date32Array::from(vec![15_706; 3]))),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("a.parquet"), &batch(columns.clone()), 2);
+    // Another unit in another file, and a column that has no type there.
+    let mut others = columns;
+    others[0].1 = Arc::new(TimestampMillisecondArray::from_iter_values(
+        seconds.iter().map(|second| second * 1000 + 1),
+    ));
+    others[1].1 = Arc::new(arrow::array::NullArray::new(3));
+    others.remove(3);
+    write(&folder.path().join("b.parquet"), &batch(others), 2);
+    let dataset = Dataset::open(".", folder.path()).unwrap();
+    let names = ["at", "count", "date", "millis", "naive", "text", "word"];
+    let mut request = request(&names);
+    request.time.zone = Some("America/New_York".into());
+    request.time.epoch = Some(EpochUnit::Milliseconds);
+    request.instants = ["date", "millis", "text"].map(str::to_string).to_vec();
+    request.dictionary = ["text", "word"].map(str::to_string).to_vec();
+    let read: Vec<_> = dataset.read(&request).unwrap().map(Result::unwrap).collect();
+    let rows = arrow::compute::concat_batches(&read[0].rows.schema(), read.iter().map(|b| &b.rows));
+    let rows = rows.unwrap();
+    let column = |name: &str| -> Vec<Option<i64>> {
+        let column = rows.column_by_name(name).unwrap();
+        assert_eq!(column.data_type().to_string(), "Timestamp(µs, \"UTC\")", "{name}");
+        column.as_primitive::<TimestampMicrosecondType>().iter().collect()
+    };
+    let of_files = |first: &[Option<i64>], second: &[Option<i64>]| -> Vec<Option<i64>> {
+        first.iter().zip(second).flat_map(|(one, other)| [*one, *other]).collect()
+    };
+    let known: Vec<Option<i64>> = expected.iter().copied().map(Some).collect();
+    let later: Vec<Option<i64>> = expected.iter().map(|time| Some(time + 1000)).collect();
+    let sparse: Vec<Option<i64>> = day.iter().collect();
+    assert_eq!(column("at"), of_files(&known, &later));
+    assert_eq!(column("naive"), of_files(&sparse, &[None; 3]));
+    assert_eq!(column("text"), of_files(&sparse, &sparse));
+    assert_eq!(column("millis"), of_files(&known, &[None; 3]));
+    // 2013-01-01 begins at 05:00 UTC in New York.
+    assert_eq!(column("date"), [Some(1_357_016_400_000_000); 6]);
+    assert_eq!(*rows.column_by_name("count").unwrap().data_type(), DataType::Int64);
+    assert!(matches!(rows.column_by_name("word").unwrap().data_type(), DataType::Dictionary(..)));
 }
 
 #[test]

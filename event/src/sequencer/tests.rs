@@ -53,7 +53,8 @@ fn run(partitions: &[Vec<i64>], batch: usize) -> Vec<(usize, u64)> {
                 if from == to {
                     sequencer.end(index);
                 }
-                sequencer.offer(index, Times(from as u64, partitions[index][from..to].to_vec()));
+                let batch = Times(from as u64, partitions[index][from..to].to_vec());
+                sequencer.offer(index, batch, to as u64);
                 fed[index] = to;
             }
             Turn::Ended => return order,
@@ -74,11 +75,32 @@ proptest! {
 #[test]
 fn a_lift_frees_what_an_idle_partition_holds_back() {
     let mut sequencer = Sequencer::new(&ids(2));
-    sequencer.offer(0, Times(0, vec![5, 9]));
+    sequencer.offer(0, Times(0, vec![5, 9]), 2);
     assert_eq!(sequencer.peek(), Turn::Starved(1));
     sequencer.lift(1, 0, EventTime::from_micros(7));
     let Turn::Event(merged) = sequencer.peek() else { panic!("an event is free") };
     assert_eq!(merged.time, EventTime::from_micros(5));
     sequencer.advance(&merged);
     assert_eq!(sequencer.peek(), Turn::Starved(1));
+}
+
+#[test]
+fn a_lift_reaches_past_rows_that_are_no_events() {
+    let mut sequencer = Sequencer::new(&ids(2));
+    sequencer.offer(0, Times(0, vec![5, 9]), 2);
+    sequencer.offer(1, Times(0, vec![]), 4);
+    sequencer.lift(1, 4, EventTime::from_micros(7));
+    assert!(matches!(sequencer.peek(), Turn::Event(_)));
+}
+
+#[test]
+fn a_checkpoint_keeps_lifts_that_still_wait() {
+    let mut sequencer = Sequencer::<Times>::new(&ids(2));
+    sequencer.lift(1, 3, EventTime::from_micros(7));
+    let mut restored = Sequencer::<Times>::new(&ids(2));
+    restored.restore(&sequencer.state());
+    assert_eq!(restored.state(), sequencer.state());
+    restored.offer(0, Times(0, vec![5]), 1);
+    restored.offer(1, Times(0, vec![]), 3);
+    assert!(matches!(restored.peek(), Turn::Event(_)));
 }

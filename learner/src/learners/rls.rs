@@ -101,9 +101,17 @@ impl Rls {
         let positive = params.half_lives.iter().all(|half_life| *half_life > Duration::ZERO);
         require(positive, "half_lives", "longer than nothing")?;
         require((0.99..=1.0).contains(&params.forgetting), "forgetting", "from 0.99 to 1")?;
-        require(params.prior_variance > 0.0, "prior_variance", "above 0")?;
-        require(params.shrink >= 0.0, "shrink", "0 or more")?;
-        require(params.huber_delta > 0.0, "huber_delta", "above 0")?;
+        require(
+            params.prior_variance > 0.0 && params.prior_variance.is_finite(),
+            "prior_variance",
+            "above 0",
+        )?;
+        require(params.shrink >= 0.0 && params.shrink.is_finite(), "shrink", "0 or more")?;
+        require(
+            params.huber_delta > 0.0 && params.huber_delta.is_finite(),
+            "huber_delta",
+            "above 0",
+        )?;
         require_segments_max(params.segments_max)?;
         let recent = recent(params, shape)?;
         let (numbers, taus) = (shape.numbers.len(), params.half_lives.len());
@@ -146,18 +154,22 @@ impl Rls {
     }
 
     fn remember(&mut self, categories: &[u64], now: EventTime, residual: f64) {
+        if self.rates.is_empty() {
+            return;
+        }
         let width = 1 + 2 * self.rates.len();
         for (salt, places) in self.recent.iter().enumerate() {
             let hash = segments::hash_of(salt, places, categories);
             let Some(row) = segments::find_or_insert(&mut self.index, hash) else { continue };
             let cells = self.means.row_mut(row * width..(row + 1) * width);
-            let last = micros(cells[0]);
+            let (last, is_fresh) = (micros(cells[0]), cells[2] == 0.0);
             for (tau, &rate) in self.rates.iter().enumerate() {
                 let kept = decay::between(last, now, rate);
                 cells[1 + 2 * tau] = cells[1 + 2 * tau] * kept + residual;
                 cells[2 + 2 * tau] = cells[2 + 2 * tau] * kept + 1.0;
             }
-            cells[0] = cells[0].max(now.micros() as f64);
+            cells[0] =
+                if is_fresh { now.micros() as f64 } else { cells[0].max(now.micros() as f64) };
         }
     }
 

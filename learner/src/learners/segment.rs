@@ -165,7 +165,9 @@ impl Learner for Segment {
             let Some(row) = segments::find_or_insert(&mut self.index, hash) else { break };
             let cells = self.means.row_mut(row * WIDTH..(row + 1) * WIDTH);
             let kept = decay::between(micros(cells[0]), now, self.rate);
-            cells[0] = cells[0].max(now.micros() as f64);
+            let is_fresh = cells[2] == 0.0;
+            cells[0] =
+                if is_fresh { now.micros() as f64 } else { cells[0].max(now.micros() as f64) };
             cells[1] = cells[1] * kept + residual;
             cells[2] = cells[2] * kept + 1.0;
         }

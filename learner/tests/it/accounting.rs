@@ -178,3 +178,57 @@ fn bad_events_leave_no_trace_in_the_state() {
     assert_eq!(told.dead["not_finite"], 200 + labels.len().div_ceil(20) as u64);
     assert_eq!(told.dead["duplicate"], 100 + labels.len().div_ceil(20) as u64);
 }
+
+#[test]
+fn a_question_asked_after_its_label_was_used_waits_for_one_of_its_own() {
+    let mut spec = spec();
+    spec.question.id = Some("id".into());
+    let refresh = |minute, id| Question { id, ..question(minute, 1) };
+    // A daily flight number: the same key again, with a label of its own.
+    let questions = [refresh(0, 1), refresh(30, 2), refresh(31, 3), question(200, 9)];
+    let labels = [label(20, 1), Label { value: 14.0, ..label(50, 1) }, label(52, 1)];
+    let (engine, told) = arrive(&spec, &questions, &labels);
+    assert_eq!(engine.questions().learned, 3);
+    assert_eq!(engine.labels().learned, 2);
+    assert_eq!(engine.step().gate().evidence(0).0, 2, "one vote per label");
+    assert_eq!(told.dead["conflict"], 1, "a third label has no question left");
+    let errors: f64 = engine.step().scores().primary.mae().unwrap();
+    assert!((errors - (2.0 + 4.0 + 4.0) / 3.0).abs() < 1e-9);
+}
+
+#[test]
+fn the_cap_on_waiting_labels_does_not_count_those_that_found_their_question() {
+    let spec = Spec { pending_max: 60, ..spec() };
+    let mut questions: Vec<_> = (0..60).map(|i| question(i, i)).collect();
+    let mut labels: Vec<_> = (0..60).map(|i| label(i + 1, i)).collect();
+    labels.push(label(62, 1_000));
+    questions.push(question(63, 1_000));
+    labels.sort_by_key(|label| label.time);
+    let (engine, _) = arrive(&spec, &questions, &labels);
+    assert_eq!(engine.labels().evicted, 0);
+    assert_eq!(engine.labels().learned, 61);
+}
+
+#[test]
+fn events_at_the_end_of_time_and_beyond_belief_are_dead_letters() {
+    let far = |time| Question { time, ..question(0, 77) };
+    let questions =
+        [question(0, 1), far(i64::MAX - 1), far(i64::MIN + 1), question(10, 2), question(400, 3)];
+    let labels = [label(5, 1), Label { value: 1.7e308, ..label(20, 2) }];
+    let (engine, told) = arrive(&spec(), &questions, &labels);
+    assert_eq!(told.dead["malformed"], 3);
+    assert_eq!(engine.questions().learned, 1);
+}
+
+#[test]
+fn an_event_too_far_ahead_of_its_record_never_raises_the_watermark() {
+    let questions = [question(100_000, 1), question(0, 2), question(10, 3), question(20, 4)];
+    let mut batches = question_batches(&questions, 9, RowOrder::Arrival);
+    batches[0].record_times = Some([0, 0, 10 * MINUTE, 20 * MINUTE].into());
+    let labels = label_batches(&[label(5, 2), label(15, 3)], 9, RowOrder::Arrival);
+    let (mut engine, mut told) = (engine(&spec()), Told::default());
+    drive(&mut engine, [&batches, &labels], &mut told);
+    assert_eq!(told.dead["future"], 1);
+    assert_eq!((engine.questions().late, engine.questions().learned), (0, 2));
+    assert_eq!(engine.questions().quarantined, 1);
+}

@@ -43,6 +43,12 @@ fn disordered() -> (Vec<Question>, Vec<Label>) {
         let jitter = random.below(4 * MINUTE as u64) as i64;
         time + jitter + if index % 97 == 5 { 30 * MINUTE } else { 0 }
     };
+    // Rows that cannot be used, at the ends of the stream too.
+    for index in [0, 700, 701, 702, 1_999] {
+        let bad = Question { estimate: f64::NAN, ..questions[index].clone() };
+        questions.insert(index, bad);
+    }
+    questions.push(Question { estimate: f64::INFINITY, ..questions[1_999].clone() });
     let mut keyed: Vec<_> =
         questions.drain(..).enumerate().map(|(i, q)| (late(i, q.time), q)).collect();
     keyed.sort_by_key(|(arrival, question)| (*arrival, question.key));
@@ -63,7 +69,8 @@ fn a_run_killed_and_restored_at_200_random_events_is_the_unbroken_run() {
     let mut told = Told::default();
     drive(&mut whole, streams, &mut told);
     assert!(told.dead["late"] > 10, "{:?}", told.dead);
-    assert!(told.admitted.len() == 1 || told.admitted.len() == 2, "{:?}", told.admitted);
+    assert!(!told.admitted.is_empty());
+    assert_eq!(told.dead["not_finite"], 6);
 
     let mut random = Random(11);
     for _ in 0..200 {
@@ -94,8 +101,8 @@ fn kill_after(
             Some(Wants::Nothing) => break,
             Some(Wants::Batch(index)) => {
                 match streams[index].get(next[index]) {
-                    Some(batch) => engine.offer(batch).unwrap(),
-                    None => engine.end(index, told),
+                    Some(batch) => engine.offer(batch, told).unwrap(),
+                    None => engine.end(index),
                 }
                 next[index] += 1;
             }

@@ -107,3 +107,68 @@ fn a_guarded_segment_that_gets_worse_is_named() {
         other => panic!("the guard must refuse: {other:?}"),
     }
 }
+
+/// Scores one question for two lineages; `champion` answered it, from a stale snapshot.
+fn score_two(gate: &mut Gate, primary: f64, served: f64, lineages: [f64; 2]) {
+    gate.score(
+        &Scores {
+            primary,
+            served,
+            served_by: gate.champion(),
+            lineages: &lineages,
+            changes: &[0.0, 0.0],
+        },
+        &[],
+    );
+    gate.vote(None, trueup_event::EventTime::MIN);
+}
+
+#[test]
+fn a_challenger_that_equals_the_champion_never_takes_its_place() {
+    let mut random = Random(44);
+    let mut switches = 0;
+    for _ in 0..200 {
+        let mut gate = Gate::new(&spec(), 2, &[], Duration::from_hours(1));
+        for unit in 1..=3_000 {
+            let (primary, noise) = (4.0 * random.normal(), random.normal());
+            // What is served is older, and so a little worse, than both learners as they are.
+            let twin = noise + 0.5 * random.normal();
+            score_two(&mut gate, primary, 1.5 * noise, [noise + 0.5 * random.normal(), twin]);
+            if unit % 100 == 0 {
+                for lineage in [0, 1] {
+                    if matches!(gate.judge(lineage, true, true), Verdict::Admitted { .. }) {
+                        switches += usize::from(gate.champion().is_some());
+                        gate.promote(lineage);
+                    }
+                }
+            }
+        }
+    }
+    assert!(switches <= 10, "{switches} of 200 champions were replaced by their equals");
+}
+
+#[test]
+fn a_better_challenger_takes_the_place_of_the_champion() {
+    let mut random = Random(45);
+    let mut gate = Gate::new(&spec(), 2, &[], Duration::from_hours(1));
+    for unit in 1..=6_000 {
+        let noise = random.normal();
+        score_two(&mut gate, 4.0 * noise, 2.0 * noise, [2.0 * noise, noise]);
+        if unit == 400 {
+            assert!(matches!(gate.judge(0, true, true), Verdict::Admitted { .. }));
+            gate.promote(0);
+        }
+    }
+    assert!(matches!(gate.judge(1, true, true), Verdict::Admitted { .. }));
+}
+
+#[test]
+fn evidence_that_is_not_a_number_admits_nothing() {
+    let mut random = Random(46);
+    let mut gate = Gate::new(&spec(), 1, &[], Duration::from_hours(1));
+    for unit in 0..2_000 {
+        let own = if unit == 1_000 { f64::NAN } else { 0.1 * random.normal() };
+        score(&mut gate, random.normal(), own);
+    }
+    assert!(matches!(gate.judge(0, true, true), Verdict::Refused(_)));
+}

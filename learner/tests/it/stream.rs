@@ -287,8 +287,8 @@ pub(crate) fn drive(engine: &mut Engine, streams: [&[EventBatch]; 2], told: &mut
     let mut next = [0, 0];
     while let Wants::Batch(index) = engine.run(told) {
         match streams[index].get(next[index]) {
-            Some(batch) => engine.offer(batch).unwrap(),
-            None => engine.end(index, told),
+            Some(batch) => engine.offer(batch, told).unwrap(),
+            None => engine.end(index),
         }
         next[index] += 1;
     }

@@ -63,8 +63,9 @@ impl ColumnKind {
         matches!(self, Self::Integer | Self::Float)
     }
 
-    const fn is_time(self) -> bool {
-        matches!(self, Self::Time | Self::ZonelessTime | Self::Date | Self::Text)
+    /// Whether it can be a key, an identity or a unit that votes.
+    const fn is_key(self) -> bool {
+        matches!(self, Self::Integer | Self::Text)
     }
 }
 
@@ -112,9 +113,44 @@ impl Check<'_> {
         self.expect(path, (event, column), ColumnKind::is_number, ("numbers", remedy));
     }
 
+    /// A time other than the event's own. What its type leaves unsaid, its event must say.
     fn time(&mut self, path: &str, event: &str, column: &str) {
-        let remedy = "name a column of points in time, or write it as timestamps in the data";
-        self.expect(path, (event, column), ColumnKind::is_time, ("points in time", remedy));
+        let Some(kind) = self.column(path, event, column) else { return };
+        let declared = self.project.event(event);
+        let has_zone = declared.is_some_and(|event| event.zone.is_some());
+        let has_epoch = declared.is_some_and(|event| event.epoch.is_some());
+        let named = "name a column of points in time";
+        let (message, remedy) = match kind {
+            ColumnKind::Time | ColumnKind::Date | ColumnKind::Text => return,
+            ColumnKind::ZonelessTime if has_zone => return,
+            ColumnKind::Integer if has_epoch => return,
+            ColumnKind::ZonelessTime => (
+                format!("the times have no zone: `{column}`"),
+                format!("add `zone = \"UTC\"`, or the zone they are in, to [event.{event}]"),
+            ),
+            ColumnKind::Integer => (
+                format!("`{column}` holds whole numbers, not points in time"),
+                format!("{named}, or add `epoch` to [event.{event}] if they count time since 1970"),
+            ),
+            ColumnKind::Float | ColumnKind::Boolean | ColumnKind::Other => (
+                format!("`{column}` holds {}, not points in time", kind.words()),
+                format!("{named}, or write it as timestamps in the data"),
+            ),
+        };
+        self.error(path, message, remedy);
+    }
+
+    /// The column whose every value has one vote at the gate.
+    pub(super) fn independent(&mut self) {
+        let question = &self.pipeline.question;
+        if let Some(unit) = &self.pipeline.gate.independent
+            && *unit != question.join
+        {
+            let remedy = "name the join key, or a question column of whole numbers or texts";
+            let needed = ("whole numbers or texts", remedy);
+            let place = (question.event.as_str(), unit.as_str());
+            self.expect("gate.independent", place, ColumnKind::is_key, needed);
+        }
     }
 
     /// The time column of an event, which trueup.toml names.
@@ -159,7 +195,7 @@ impl Check<'_> {
             self.expect(
                 "question.id",
                 (event, id),
-                |kind| matches!(kind, ColumnKind::Integer | ColumnKind::Text),
+                ColumnKind::is_key,
                 ("whole numbers or texts", "name a column of whole numbers or texts"),
             );
         }
@@ -217,7 +253,7 @@ impl Check<'_> {
             [("question.join", asked, &question.join), ("label.join", came, &label.join)]
         {
             if let Some(kind) = kind
-                && !matches!(kind, ColumnKind::Integer | ColumnKind::Text)
+                && !kind.is_key()
             {
                 let message = format!("`{column}` holds {}, which join badly", kind.words());
                 self.error(path, message, "name a column of whole numbers or texts");
@@ -279,7 +315,7 @@ impl Check<'_> {
             | FeatureKind::HourOfDay { time, zone }
             | FeatureKind::DayOfWeek { time, zone } => {
                 let path = place(self, "time");
-                self.clock_column(&path, event, time);
+                self.time(&path, event, time);
                 if let Zone::Column(column) = zone {
                     let path = place(self, "zone");
                     let needed = ("texts", "name a column with IANA time zones");
@@ -293,28 +329,6 @@ impl Check<'_> {
                 self.number(&path, event, longitude);
             }
         }
-    }
-
-    /// A time of which hours are taken. One without a zone is read as UTC: its event must say so.
-    fn clock_column(&mut self, path: &str, event: &str, column: &str) {
-        self.time(path, event, column);
-        let field = self.schema(event).and_then(|schema| schema.field_with_name(column).ok());
-        if field.map(|field| ColumnKind::of(field.data_type())) != Some(ColumnKind::ZonelessTime) {
-            return;
-        }
-        let zone = self.project.event(event).and_then(|event| event.zone.as_deref());
-        let (message, remedy) = match zone {
-            Some("UTC" | "Etc/UTC") => return,
-            Some(zone) => (
-                format!("no hours of times without a zone, but of UTC: `{zone}`"),
-                format!("write `{column}` as timestamps with a zone in the data"),
-            ),
-            None => (
-                format!("the times have no zone: `{column}`"),
-                format!("add `zone = \"UTC\"` to [event.{event}] if that is theirs"),
-            ),
-        };
-        self.error(path, message, remedy);
     }
 
     fn category_column(&mut self, path: &str, event: &str, column: &str) {

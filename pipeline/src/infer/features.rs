@@ -110,6 +110,8 @@ fn one(choice: &mut Choice, roles: &Roles<'_>, column: &Column) {
         choice.leave(column, "has one value only".to_owned());
     } else if column.is_time() {
         choice.leave(column, "is a point in time: name it with `as = \"hour_of_week\"`".to_owned());
+    } else if column.is_written_date {
+        choice.leave(column, "is a date, and each is seen once".to_owned());
     } else if column.is_number() && names::estimate(name) == 2 {
         choice.references.push(owned);
     } else {

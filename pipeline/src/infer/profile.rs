@@ -28,6 +28,8 @@ pub(super) struct Column {
     pub(super) values: Vec<Option<f64>>,
     /// A hash of each value, 0 for null: equal values of any type have equal hashes.
     pub(super) hashes: Vec<u64>,
+    /// Whether every value is a date written as a text or a number, as folders such as `dt=…` are.
+    pub(super) is_written_date: bool,
     pub(super) nulls: usize,
     pub(super) distinct: usize,
 }
@@ -132,6 +134,7 @@ fn column(name: &str, array: &ArrayRef) -> Column {
         name: name.to_owned(),
         kind,
         epoch,
+        is_written_date: is_written_date(array, kind),
         nulls: array.null_count(),
         distinct: distinct.len(),
         values,
@@ -167,6 +170,22 @@ fn hashes(array: &ArrayRef, kind: ColumnKind) -> Vec<u64> {
         }
         ColumnKind::Other => vec![0; array.len()],
     }
+}
+
+/// Whether every value is such as `2024-03-30`, `2024-03` or 20240330.
+fn is_written_date(array: &ArrayRef, kind: ColumnKind) -> bool {
+    if !matches!(kind, ColumnKind::Integer | ColumnKind::Text) || array.null_count() == array.len()
+    {
+        return false;
+    }
+    let Ok(texts) = cast(array, &DataType::Utf8) else { return false };
+    let texts: &StringArray = texts.as_string();
+    texts.iter().flatten().all(|text| {
+        let is_day = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let month = text.len() == "2024-03".len();
+        let day = if month { format!("{text}-01") } else { text.to_owned() };
+        (is_day || day.len() == "2024-03-30".len()) && day.parse::<jiff::civil::Date>().is_ok()
+    })
 }
 
 /// What whole numbers count, if they can be times between 2000 and 2100.

@@ -320,6 +320,13 @@ fn value<'a>(roles: &Roles<'a>) -> Option<&'a Column> {
 
 /// Takes the time from question to label as the label, in the unit nearest to the estimate.
 fn elapsed(roles: &mut Roles<'_>) -> Result<(), Refusal> {
+    let (start, end) = (roles.question_time, roles.label_time);
+    if roles.is_wide() && start.epoch.zip(end.epoch).is_some_and(|(one, other)| one != other) {
+        return Err(Refusal::new(
+            format!("`{}` and `{}` count time in different units", start.name, end.name),
+            "write both in the same unit, or as timestamps",
+        ));
+    }
     let delays = roles.delays();
     let asked = roles.pairs.iter().filter_map(|(asked, _)| roles.estimate.value(*asked));
     let estimates = sorted(asked);

@@ -194,10 +194,19 @@ fn definition(pipeline: &RealtimeMlPipeline, choice: &Choice) -> String {
 
 fn project(roles: &Roles<'_>, events: &[String; 2]) -> String {
     let mut text = String::from("default_environment = \"local\"\n");
-    for (event, time) in events.iter().zip([roles.question_time, roles.label_time]) {
+    // A label counted from the question's time reads that too where both are in one file.
+    let from = match roles.value {
+        Value::Elapsed { .. } if roles.is_wide() => Some(roles.question_time),
+        Value::Elapsed { .. } | Value::Column(_) => None,
+    };
+    let times = [(roles.question_time, None), (roles.label_time, from)];
+    for (event, (time, other)) in events.iter().zip(times) {
         text.push_str(&format!("\n[event.{}]\n", bare_or_quoted(event)));
         text.push_str(&format!("time     = {}\n", Toml::Text(time.name.clone())));
-        text.push_str(&time_lines(time));
+        let own = time_lines(time);
+        text.push_str(&own);
+        let more = other.map(time_lines).filter(|more| *more != own);
+        text.push_str(&more.unwrap_or_default());
         text.push_str("disorder = \"5m\"\n");
     }
     text.push_str("\n[environment.local]\nstate = \".trueup\"\n");

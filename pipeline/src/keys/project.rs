@@ -56,17 +56,18 @@ pub static EVENT: Section = Section {
         },
         Key {
             name: "zone",
-            shape: Shape::Zone,
-            need: Need::Optional("the column's own zone"),
+            shape: Shape::ZoneOrOffset,
+            need: Need::Optional("the columns' own zones"),
             example: "\"UTC\"",
-            about: "the time zone of a time column that has none",
+            about: "the time zone of times that have none: an IANA name, or an offset such as \
+                    `+02:00`",
         },
         Key {
             name: "epoch",
             shape: Shape::Choice(epochs),
-            need: Need::Optional("the column is no number"),
+            need: Need::Optional("no time is a number"),
             example: "\"ms\"",
-            about: "what a time column of whole numbers counts since 1970-01-01T00:00:00Z",
+            about: "what times that are whole numbers count since 1970-01-01T00:00:00Z",
         },
         Key {
             name: "future_max",

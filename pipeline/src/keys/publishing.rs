@@ -27,7 +27,7 @@ pub static GATE: Section = Section {
             shape: Shape::Column,
             need: Need::Optional("the join key"),
             example: "\"trip_id\"",
-            about: "the join key or the category feature whose every value has one vote",
+            about: "the question column whose every value has one vote, of whole numbers or texts",
         },
         Key {
             name: "units_min",

@@ -172,10 +172,67 @@ fn an_outcome_that_is_the_time_between() {
         sample("done.parquet", vec![("ride", integers(|i| i)), ("finished_at", zoned(came))]),
     ];
     let inference = infer(&files).expect("has both");
+    passes(&inference, &files);
     let text = &inference.definition;
     assert!(text.contains("value = { from = \"created_ts\", until = \"finished_at\" }"), "{text}");
     assert!(text.contains("unit = \"seconds\""), "{text}");
     assert!(inference.project.contains("epoch    = \"ms\""), "{}", inference.project);
+}
+
+#[test]
+fn one_file_whose_times_are_written_in_two_ways() {
+    let file = |created: ArrayRef, finished: ArrayRef| {
+        let columns = vec![
+            ("ride", integers(|i| i)),
+            ("created_ts", created),
+            ("finished_at", finished),
+            ("eta_seconds", numbers(|i| 60.0 * (20.0 + (i % 37) as f64))),
+        ];
+        [sample("rides", columns)]
+    };
+    let counted = file(integers(|i| asked(i) / 1000), zoned(came));
+    let inference = infer(&counted).expect("has both");
+    passes(&inference, &counted);
+    assert_eq!(inference.project.matches("epoch    = \"ms\"").count(), 2, "{}", inference.project);
+    let naive = file(Arc::new(times(|i| Some(asked(i)))), zoned(came));
+    passes(&infer(&naive).expect("has both"), &naive);
+    let unlike = file(integers(|i| asked(i) / 1000), integers(|i| came(i) / 1_000_000));
+    let refusal = infer(&unlike).expect_err("one event counts in one unit");
+    assert!(refusal.message.contains("in different units"), "{refusal}");
+}
+
+#[test]
+fn dates_of_folders_are_no_features() {
+    let days = ["2023-11-14", "2023-11-15", "2023-12-01"];
+    let day = |i: i64| days[(i / 150) as usize];
+    let mut wide = wide();
+    let rows = &wide.rows[0];
+    let mut columns: Vec<(String, ArrayRef)> = rows
+        .schema()
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .map(|(field, column)| (field.name().clone(), Arc::clone(column)))
+        .collect();
+    columns.push(("dt".into(), texts(|i| day(i).to_owned())));
+    columns.push(("ds".into(), integers(|i| day(i).replace('-', "").parse().expect("a number"))));
+    columns.push(("month".into(), texts(|i| day(i)[..7].to_owned())));
+    columns.push(("week".into(), integers(|i| i / 150)));
+    let rows = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, values)| (name, values, true)),
+    );
+    let rows = rows.expect("columns of equal length");
+    (wide.schema, wide.rows) = (rows.schema(), vec![rows]);
+    let inference = infer(std::slice::from_ref(&wide)).expect("has both");
+    let pipeline = passes(&inference, &[wide]);
+    let names: Vec<&str> = pipeline.features.iter().map(|f| f.name.as_str()).collect();
+    assert!(
+        names.contains(&"week") && !names.iter().any(|name| ["dt", "ds", "month"].contains(name))
+    );
+    for name in ["dt", "ds", "month"] {
+        let comment = format!("# left out: {name} is a date, and each is seen once");
+        assert!(inference.definition.contains(&comment), "{}", inference.definition);
+    }
 }
 
 fn pair(shift_minutes: i64, factor: f64) -> [FileSample; 2] {

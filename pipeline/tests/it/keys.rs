@@ -169,7 +169,7 @@ fn compare(value: &Value, bound: &Value, holds: fn(f64, f64) -> bool) -> bool {
 fn matches(pattern: &Value, text: &str) -> bool {
     match pattern.as_str().unwrap_or_default() {
         "\\S" => !text.trim().is_empty(),
-        zone if zone.starts_with("^[A-Za-z]") => {
+        zone if zone.starts_with("^[A-Za-z]") || zone.starts_with("^([A-Za-z]") => {
             text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+/-".contains(&b))
         }
         time if time.starts_with("^\\s*([0-9]") => {

@@ -114,7 +114,8 @@ const CHECK: &[Mistake] = &[
     ("a time as a category", "origin  = \"category\"", "@\ndeparted_at = \"category\""),
     ("hours of a number", "time = \"departed_at\"", "time = \"distance_miles\""),
     ("a guard per number", "per = \"origin\"", "per = \"distance_miles\""),
-    ("a vote of no feature", "[gate]", "@\nindependent = \"trip\""),
+    ("a vote of no column", "[gate]", "@\nindependent = \"trip\""),
+    ("a vote of a number", "[gate]", "@\nindependent = \"distance_miles\""),
     ("a cross of no feature", "\"carrier\", \"origin\"", "\"carrier\", \"orgin\""),
     ("a parameter out of range", "kind    = \"linear\"", "@\nbits = 40"),
     ("a share beyond one", "\"p95\", worse_by = 0.5", "\"within_5\", worse_by = 2"),
@@ -277,11 +278,48 @@ fn mistakes_about_times() {
         let time = "\"departed_at\"";
         faults(&local, &PROJECT.replace(time, &format!("{time}\nzone = \"{zone}\"")))
     };
-    assert!(in_zone("UTC").is_none());
-    let said = in_zone("America/New_York").expect("hours would be those of UTC").to_string();
-    assert!(said.contains("but of UTC: `America/New_York`"), "{said}");
+    for zone in ["UTC", "America/New_York", "+02:00", "-0330", "+02"] {
+        assert!(in_zone(zone).is_none(), "{zone}");
+    }
+    for wrong in ["+24:00", "+2", "02:00", "+02:60", "+02:0", "+é1", "+-1+2"] {
+        let time = "\"departed_at\"";
+        let text = PROJECT.replace(time, &format!("{time}\nzone = \"{wrong}\""));
+        let said = project_of(&text).expect_err(wrong).to_string();
+        assert!(said.contains(&format!("not a time zone: `{wrong}`")), "{said}");
+    }
+    let said = faults(&local, PROJECT).expect("hours of no zone").to_string();
+    assert_eq!(said.matches("the times have no zone: `departed_at`").count(), 2, "{said}");
     let counted = PROJECT.replace("time = \"arrived_at\"", "time = \"arrived_at\"\nepoch = \"ms\"");
     assert!(faults(&of(DataType::Int64), &counted).is_none());
+}
+
+#[test]
+fn a_time_between_columns_needs_what_their_types_leave_unsaid() {
+    let said = |kind: DataType, line: &str| {
+        let mut schemas = flights();
+        let zoned = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let arrivals = [("trip_id", DataType::Int64), ("arrived_at", zoned), ("landed", kind)];
+        schemas.insert("arrivals".into(), schema(&arrivals));
+        let time = "time = \"arrived_at\"";
+        let project = project_of(&PROJECT.replace(time, &format!("{time}\n{line}")));
+        let value = "value = { from = \"departed_at\", until = \"landed\" }";
+        let definition = read(&DEFINITION.replace("value = \"actual_minutes\"", value));
+        let faults = definition.expect("reads").check(&project.expect("is right"), Some(&schemas));
+        faults.err().map(|faults| faults.to_string()).unwrap_or_default()
+    };
+    let naive = || DataType::Timestamp(TimeUnit::Nanosecond, None);
+    assert_eq!(said(naive(), "zone = \"Asia/Tokyo\""), "");
+    assert_eq!(said(DataType::Int64, "epoch = \"ms\""), "");
+    assert_eq!(said(DataType::Utf8, ""), "");
+    for (kind, line, message, remedy) in [
+        (naive(), "", "the times have no zone: `landed`", "to [event.arrivals]"),
+        (DataType::Int64, "zone = \"UTC\"", "holds whole numbers, not points", "add `epoch` to"),
+        (DataType::Boolean, "epoch = \"ms\"", "holds booleans, not points", "as timestamps"),
+    ] {
+        let said = said(kind, line);
+        assert!(said.contains(message) && said.contains(remedy), "{said}");
+        assert!(said.contains("until = \"landed\""), "is shown: {said}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! batches, from files that are shuffled, split and named otherwise, in every build.
 
 use crate::support::rows::{self, Random};
-use crate::support::{Project, digest, workspace};
+use crate::support::{Project, digest, is_freezing, workspace};
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -163,9 +163,12 @@ fn order_split_and_names_of_files_do_not_matter() {
     for (stream, time) in [("departures", "departed_at"), ("arrivals", "arrived_at")] {
         scatter(&project, stream, &january(stream, time), &mut random);
     }
-    let report = project.backtest(&format!("flight_eta all_learners --to {TO}"));
-    for run in report["runs"].as_array().unwrap() {
-        assert_same(run, "the order and split of the files");
+    // Rows of one moment come from several files: in small batches they are often apart.
+    for batch_rows in [64, 500, 8192] {
+        let arguments = format!("flight_eta all_learners --to {TO} --batch-rows {batch_rows}");
+        for run in project.backtest(&arguments)["runs"].as_array().unwrap() {
+            assert_same(run, &format!("the order and split of the files ({batch_rows})"));
+        }
     }
 }
 
@@ -207,7 +210,7 @@ fn digests_are_frozen() {
     template.run("init").ok();
     found.insert("eta".to_owned(), digest(&template.backtest_one("eta")));
     let path = workspace().join(FROZEN);
-    if std::env::var_os("TRUEUP_FREEZE").is_some() {
+    if is_freezing() {
         write_frozen(&path, &found);
     }
     let known = frozen(&std::fs::read_to_string(path).unwrap());

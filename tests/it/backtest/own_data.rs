@@ -462,3 +462,63 @@ fn whole_numbers_as_times() {
     let run = runs(&project, trips_done.len(), mae(&trips, |trip| Some(trip.estimate)));
     assert_eq!(run["question_event"]["first"], "2024-07-01T00:00:00.001Z");
 }
+
+#[test]
+fn the_time_from_a_local_time_to_a_text() {
+    let project = project(
+        "time = \"at\"\nzone = \"Europe/Berlin\"",
+        "time = \"reported_at\"",
+        "join = \"id\"\nestimate = \"eta\"",
+        "join = \"id\"\nvalue = { from = \"at\", until = \"came_at\" }",
+        "city = \"category\"",
+    );
+    let trips = done(trips());
+    let local = trips.iter().map(|trip| trip.asked + 2 * HOUR);
+    write(
+        &project.path("asked/part-0.parquet"),
+        &table([
+            ("id", keys(&trips)),
+            ("at", Arc::new(TimestampMicrosecondArray::from_iter_values(local))),
+            ("eta", floats(&trips, |trip| trip.estimate)),
+            ("city", cities(&trips)),
+        ]),
+    );
+    let text = |micros: i64| {
+        let seconds = (micros - START) / 1_000_000;
+        let (day, hour) = (1 + seconds / 86_400, seconds / 3600 % 24);
+        format!("2024-07-{day:02}T{hour:02}:{:02}:{:02}Z", seconds / 60 % 60, seconds % 60)
+    };
+    let came = trips.iter().map(|trip| text(trip.done()));
+    write(
+        &project.path("came/part-0.parquet"),
+        &table([
+            ("id", keys(&trips)),
+            ("came_at", Arc::new(StringArray::from_iter_values(came))),
+            ("reported_at", times(&trips, |trip| trip.done() + MINUTE)),
+        ]),
+    );
+    runs(&project, trips.len(), mae(&trips, |trip| Some(trip.estimate)));
+}
+
+#[test]
+fn a_moment_beyond_all_reason_holds_nothing_up() {
+    let project = project(
+        "time = \"at\"",
+        "time = \"at\"",
+        "join = \"id\"\nestimate = \"eta\"",
+        "join = \"id\"\nvalue = \"took\"",
+        "city = \"category\"",
+    );
+    let mut trips = trips();
+    let labels = done_table(&trips, |trip| trip.took);
+    write(&project.path("came/part-0.parquet"), &labels);
+    let lost = trips.iter().rposition(|trip| trip.is_done).unwrap();
+    // The last day that many databases know, at which an hourly publish point lies far away.
+    trips[lost].asked = 253_402_214_400_000_000;
+    write(&project.path("asked/part-0.parquet"), &asked_table(&trips));
+    trips[lost].is_done = false;
+    let expected = mae(&trips, |trip| Some(trip.estimate));
+    let run = runs(&project, labels.num_rows() - 1, expected);
+    assert_eq!(count(&run, "counts.pending"), 1);
+    assert_eq!(count(&run, "labels.orphan"), 1);
+}

@@ -2,6 +2,7 @@
 //!
 //! Text columns are decoded as they are handed out, as `Utf8` or with a dictionary, so that none is
 //! built only to be converted. Columns that a file lacks are null, those of its folders constant.
+//! Times whose types leave something unsaid are handed out as instants, as the event time is read.
 
 use super::file::DataFile;
 use super::schema::{Columns, normal};
@@ -10,7 +11,8 @@ use crate::error::{Error, names_hint};
 use crate::request::{ReadRequest, TimeColumn};
 use arrow::array::{Array, ArrayRef, Int64Array, StringArray, UInt32Array, new_null_array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -23,6 +25,8 @@ pub(crate) struct Projection {
     /// The columns handed out.
     pub(crate) schema: SchemaRef,
     time: Option<TimeColumn>,
+    /// The columns handed out that are converted to instants.
+    instants: Vec<String>,
 }
 
 /// What one file contributes.
@@ -35,6 +39,8 @@ pub(crate) struct FileProjection {
     /// The columns to decode, ascending.
     roots: Vec<usize>,
     columns: Vec<Source>,
+    /// Per column handed out, how its values become instants, if they do.
+    instants: Vec<Option<TimeReader>>,
     /// Where the time is, and how it is read; absent from samples.
     time: Option<(Source, TimeReader)>,
 }
@@ -54,18 +60,27 @@ impl Projection {
     /// The columns and the time of a request.
     pub(crate) fn of_request(columns: &Columns, request: &ReadRequest) -> Result<Self, Error> {
         columns.find(&request.time.name)?;
-        let schema = schema_of(columns, &request.columns, &request.dictionary)?;
-        Ok(Self { schema, time: Some(request.time.clone()) })
+        let stored = schema_of(columns, &request.columns, &request.dictionary)?;
+        let is_instant = |field: &&Arc<Field>| is_instant(field, request);
+        let instants: Vec<String> =
+            stored.fields().iter().filter(is_instant).map(|field| field.name().clone()).collect();
+        let fields = stored.fields().iter().map(|field| match instants.contains(field.name()) {
+            true => Arc::new(Field::new(field.name(), instant(), true)),
+            false => Arc::clone(field),
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Self { schema, time: Some(request.time.clone()), instants })
     }
 
     /// Columns without a time.
     pub(crate) fn of_sample(columns: &Columns, names: &[String]) -> Result<Self, Error> {
-        Ok(Self { schema: schema_of(columns, names, &[])?, time: None })
+        Ok(Self { schema: schema_of(columns, names, &[])?, time: None, instants: Vec::new() })
     }
 
     /// The time alone.
     pub(crate) fn time_only(&self) -> Self {
-        Self { schema: Arc::new(Schema::empty()), time: self.time.clone() }
+        let schema = Arc::new(Schema::empty());
+        Self { schema, time: self.time.clone(), instants: Vec::new() }
     }
 
     /// What `file` contributes.
@@ -88,17 +103,25 @@ impl Projection {
                 |at| Ok(Source::Decoded(at)),
             )
         };
+        let stored = |name: &str| match root(file, name) {
+            Some(root) => Ok(decoded.field(root).data_type().clone()),
+            None => columns.find(name).map(|column| column.data_type.clone()),
+        };
         let mut sources = Vec::with_capacity(self.schema.fields().len());
+        let mut instants = Vec::with_capacity(self.schema.fields().len());
         for field in self.schema.fields() {
-            sources.push(source(field.name(), field.data_type())?);
+            let name = field.name();
+            let data_type = match self.instants.contains(name) {
+                true => stored(name)?,
+                false => field.data_type().clone(),
+            };
+            sources.push(source(name, &data_type)?);
+            instants.push(self.instant_reader(name, &data_type, file)?);
         }
         let time = match &self.time {
             None => None,
             Some(time) => {
-                let data_type = match time_root {
-                    Some(root) => decoded.field(root).data_type().clone(),
-                    None => columns.find(&time.name)?.data_type.clone(),
-                };
+                let data_type = stored(&time.name)?;
                 let reader = TimeReader::new(time, &data_type, &file.label)?;
                 match source(&time.name, &data_type)? {
                     Source::Null => return Err(no_time_column(file, &time.name)),
@@ -111,8 +134,28 @@ impl Projection {
             decoded,
             roots,
             columns: sources,
+            instants,
             time,
         })
+    }
+
+    /// How a column that this file stores with a type becomes instants; none if it does not.
+    fn instant_reader(
+        &self,
+        name: &str,
+        data_type: &DataType,
+        file: &DataFile,
+    ) -> Result<Option<TimeReader>, Error> {
+        match &self.time {
+            Some(time) if self.instants.iter().any(|instant| instant == name) => {
+                // A file may hold nothing but nulls, which have no type of their own.
+                let is_empty = *data_type == DataType::Null;
+                let column = TimeColumn { name: name.to_string(), ..time.clone() };
+                let reader = || TimeReader::new(&column, data_type, &file.label);
+                (!is_empty).then(reader).transpose()
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// The file's schema with its texts in the types in which they are handed out.
@@ -161,7 +204,14 @@ impl FileProjection {
         super::chunk::batch_of(&self.schema, count, |column| {
             let data_type = self.schema.field(column).data_type();
             let array = self.columns[column].array(decoded, data_type)?;
-            if array.data_type() == data_type { Ok(array) } else { cast(&array, data_type) }
+            match &self.instants[column] {
+                Some(reader) => {
+                    let instants = reader.clone().instants(&array);
+                    instants.map_err(|error| ArrowError::from_external_error(Box::new(error)))
+                }
+                None if array.data_type() == data_type => Ok(array),
+                None => cast(&array, data_type),
+            }
         })
     }
 
@@ -227,6 +277,23 @@ fn schema_of(
         fields.push(Field::new(name, data_type, true));
     }
     Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Whether a column of the request is handed out as instants; see [`ReadRequest::instants`].
+fn is_instant(field: &Field, request: &ReadRequest) -> bool {
+    let (has_zone, has_epoch) = (request.time.zone.is_some(), request.time.epoch.is_some());
+    let is_wanted = request.instants.contains(field.name());
+    match field.data_type() {
+        DataType::Timestamp(_, None) => has_zone,
+        DataType::Date32 | DataType::Date64 => is_wanted && has_zone,
+        integer if integer.is_integer() => is_wanted && has_epoch,
+        text if is_text(text) => is_wanted && has_zone,
+        _ => false,
+    }
+}
+
+fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
 fn is_text(data_type: &DataType) -> bool {

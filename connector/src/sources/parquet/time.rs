@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::request::{EpochUnit, TimeColumn};
-use arrow::array::{Array, AsArray, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, TimestampMicrosecondArray};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Stands for a time that is null, unreadable or out of range.
 pub(crate) const NO_TIME: i64 = i64::MIN;
@@ -123,6 +124,14 @@ impl TimeReader {
             other => return Err(Error::corrupt(format!("the time column became {other}"))),
         }
         Ok(())
+    }
+
+    /// The times of `array` as timestamps in UTC, null where there is none.
+    pub(crate) fn instants(&mut self, array: &dyn Array) -> Result<ArrayRef, Error> {
+        let mut times = Vec::with_capacity(array.len());
+        self.read(array, &mut times)?;
+        let known = times.into_iter().map(|time| (time != NO_TIME).then_some(time));
+        Ok(Arc::new(known.collect::<TimestampMicrosecondArray>().with_timezone("UTC")))
     }
 
     /// Why row `row` has no time.
