@@ -106,14 +106,15 @@ fn nothing_is_loaded_from_anywhere() {
     }
 }
 
-/// Replaces every text in a report; the gate's verdicts are a closed set.
+/// Replaces every text in a report; the gate's verdicts are a closed set, and a digest is no text.
 fn replace(value: &mut serde_json::Value, text: &str) {
     match value {
         serde_json::Value::String(old) => *old = text.to_owned(),
         serde_json::Value::Array(values) => values.iter_mut().for_each(|v| replace(v, text)),
         serde_json::Value::Object(fields) => {
             for (name, value) in fields {
-                if name != "verdict" || !value.is_object() && value != "refreshed" {
+                let is_verdict = value.is_object() || value == "refreshed";
+                if !(name == "verdict" && is_verdict || name == "digest") {
                     replace(value, text);
                 }
             }

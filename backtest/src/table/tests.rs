@@ -77,7 +77,7 @@ hint: labels run from 2013-02-20T00:00:00Z to 2013-04-01T00:00:00Z, questions fr
 2013-01-01T10:00:00Z to 2013-02-09T05:00:00Z: are both times in the same zone?
 hint: 12 labels set aside: the reasons stand below
 hint: 12,088 labels found no question: do both `join` columns hold the same values of the same
-type?"
+type, and is `wait` under [label] longer than labels take?"
     );
     let refused = explanation(fixture::never_admitted());
     assert_eq!(

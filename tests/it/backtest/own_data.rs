@@ -512,13 +512,17 @@ fn a_moment_beyond_all_reason_holds_nothing_up() {
     let mut trips = trips();
     let labels = done_table(&trips, |trip| trip.took);
     write(&project.path("came/part-0.parquet"), &labels);
-    let lost = trips.iter().rposition(|trip| trip.is_done).unwrap();
-    // The last day that many databases know, at which an hourly publish point lies far away.
-    trips[lost].asked = 253_402_214_400_000_000;
+    let lost: Vec<usize> = (0..TRIPS).rev().filter(|n| trips[*n].is_done).take(2).collect();
+    // Two ways to write never: the first leaves a thousand years of hourly publish points between,
+    // the second is the last day that many databases know.
+    for (place, moment) in lost.into_iter().zip([32_503_593_600_000_000, 253_402_214_400_000_000]) {
+        trips[place].asked = moment;
+        trips[place].is_done = false;
+    }
     write(&project.path("asked/part-0.parquet"), &asked_table(&trips));
-    trips[lost].is_done = false;
     let expected = mae(&trips, |trip| Some(trip.estimate));
-    let run = runs(&project, labels.num_rows() - 1, expected);
+    let run = runs(&project, labels.num_rows() - 2, expected);
     assert_eq!(count(&run, "counts.pending"), 1);
-    assert_eq!(count(&run, "labels.orphan"), 1);
+    assert_eq!(count(&run, "counts.quarantined"), 1, "{}", run["dead_letters"]);
+    assert_eq!(count(&run, "labels.orphan"), 2);
 }
