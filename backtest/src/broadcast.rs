@@ -1,9 +1,9 @@
 //! One reader, several engines: each batch is decoded once and handed to all.
 //!
-//! Engines move at different speeds along the same event time, so each has a queue. The reader goes on
-//! while no queue is long, and also whenever some engine waits with nothing in its queue: that engine
-//! may hold up another stream which the slower ones wait for. Nothing can therefore wait in a circle,
-//! and memory is bounded by how far the engines are apart.
+//! Engines move at different speeds along the same event time, so each has a queue. The reader
+//! goes on while no queue is long, and also whenever some engine waits with nothing in its queue:
+//! that engine may hold up another stream which the slower ones wait for. Nothing can therefore
+//! wait in a circle, and memory is bounded by how far the engines are apart.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

@@ -1,8 +1,8 @@
 //! Definitions side by side: a paired test on the questions that both answered.
 //!
-//! Each replay sends its scored questions in its own order. They are paired by join key and identity
-//! and counted in the order of the first definition, so that the result does not depend on which
-//! thread was faster. Questions of one key vote once, as the mean of their differences.
+//! Each replay sends its scored questions in its own order. They are paired by join key and
+//! identity and counted in the order of the first definition, so that the result does not depend
+//! on which thread was faster. Questions of one key vote once, as the mean of their differences.
 
 use crate::report::Comparison;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,9 +1,9 @@
 //! Replays recorded streams through the same path as a live run, and reports.
 //!
 //! The engine is the one that a live run drives; what differs is who feeds it and what becomes of
-//! its effects. One pass over the data serves several definitions, each on a thread of its own: they
-//! share what is decoded, never any state, so that neither their number nor that of the threads has
-//! an influence on a digest.
+//! its effects. One pass over the data serves several definitions, each on a thread of its own:
+//! they share what is decoded, never any state, so that neither their number nor that of the
+//! threads has an influence on a digest.
 
 mod broadcast;
 mod columns;

@@ -347,7 +347,8 @@ impl<'a> Run<'a> {
                 return Err(failure);
             }
         }
-        // A bounded replay stops where it is told to; what is held then stays held, as it would live.
+        // A bounded replay stops where it is told to; what is held then stays held, as it would
+        // live.
         if self.is_whole {
             self.engine.control(&Control::Drain, &mut self.tally)?;
         }

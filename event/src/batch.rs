@@ -5,7 +5,8 @@ use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A stream of a pipeline: one analytics event. Numbered in the order in which the pipeline names them.
+/// A stream of a pipeline: one analytics event. Numbered in the order in which the pipeline names
+/// them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

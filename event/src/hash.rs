@@ -38,12 +38,12 @@ pub const fn of_cell(index: u64, bits: u64) -> u128 {
     second ^ ((low as u128) << 64 | high as u128)
 }
 
-/// What cell `index` of a table holding `bits` adds to the table's digest: `bits` times a key of the
-/// index, so that an empty cell adds nothing and a changed one costs one multiplication.
+/// What cell `index` of a table holding `bits` adds to the table's digest: `bits` times a key of
+/// the index, so that an empty cell adds nothing and a changed one costs one multiplication.
 ///
 /// This is multilinear hashing (Wegman and Carter 1981; Lemire and Kaser 2014) with fixed keys: two
-/// tables that differ by accident have equal sums with odds of about 2^-64. It is no protection against
-/// forgery; artifacts are named by BLAKE3.
+/// tables that differ by accident have equal sums with odds of about 2^-64. It is no protection
+/// against forgery; artifacts are named by BLAKE3.
 #[must_use]
 pub const fn of_slot(index: u64, bits: u64) -> u128 {
     let spread = (index ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -4,7 +4,8 @@ use crate::hash;
 use serde::{Deserialize, Serialize};
 
 /// The value of a join key, exact for integers and for texts of up to 15 bytes; longer texts are
-/// represented by 120 bits of their hash (a collision among a billion live keys has odds of 10^-18).
+/// represented by 120 bits of their hash (a collision among a billion live keys has odds of
+/// 10^-18).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

@@ -8,8 +8,8 @@
 //! 3. An event is therefore handed out only when every partition either has its next event at hand,
 //!    or is known to go on no lower (a lift), or has ended.
 //!
-//! The learning watermark is the running maximum of the last merged event (the *frontier*) minus the
-//! pipeline's largest disorder. As the frontier equals the running maximum of the event's own
+//! The learning watermark is the running maximum of the last merged event (the *frontier*) minus
+//! the pipeline's largest disorder. As the frontier equals the running maximum of the event's own
 //! partition, whether an event is late depends on its own partition alone.
 
 use crate::{EventTime, PartitionId, Place, StreamId};

@@ -1,8 +1,8 @@
 //! From columns to questions and labels: the one place where a definition meets the data's types.
 //!
-//! A row that cannot be used becomes a dead letter with column and reason; the rest goes on. Rows of
-//! a warehouse data set that have equal times are put in the order of their own bytes, as far as the
-//! definition reads them, so that neither files nor row groups decide about their order.
+//! A row that cannot be used becomes a dead letter with column and reason; the rest goes on. Rows
+//! of a warehouse data set that have equal times are put in the order of their own bytes, as far
+//! as the definition reads them, so that neither files nor row groups decide about their order.
 
 use crate::features::{self, BoundFeatures, FeatureSet};
 use crate::spec::{Correction, LabelValue, Side, Spec};

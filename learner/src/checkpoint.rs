@@ -1,8 +1,8 @@
 //! The whole core as bytes, and back: a restored run goes on bit for bit.
 //!
-//! Format: eight bytes of magic, the format's version, the payload's length, the payload (postcard),
-//! and the BLAKE3 digest of all that. The digest is verified before anything is decoded. Sources
-//! are not in it: they are read again from [`Engine::positions`].
+//! Format: eight bytes of magic, the format's version, the payload's length, the payload
+//! (postcard), and the BLAKE3 digest of all that. The digest is verified before anything is
+//! decoded. Sources are not in it: they are read again from [`Engine::positions`].
 
 use crate::arena::Arena;
 use crate::artifact::{self, Form};

@@ -5,8 +5,8 @@ use trueup_event::{Duration, EventTime};
 /// The weight left after `age` with this half-life: `2^(-age / half_life)`, 1 for negative ages.
 ///
 /// Computed by splitting off whole half-lives and a Taylor series of `2^f` for `|f| <= 1/2`
-/// (relative error below 1e-11). It uses `+`, `-`, `*` and bit shifts only, so that every machine and
-/// every compiler gives the same bits; it is several times as fast as a general `exp2`.
+/// (relative error below 1e-11). It uses `+`, `-`, `*` and bit shifts only, so that every machine
+/// and every compiler gives the same bits; it is several times as fast as a general `exp2`.
 #[inline]
 #[must_use]
 pub fn weight(age: Duration, half_lives_per_micro: f64) -> f64 {

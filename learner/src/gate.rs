@@ -2,29 +2,28 @@
 //!
 //! Superiority is proved once per *lineage* (definition and learner), against no correction and
 //! against the champion, by an anytime-valid confidence sequence on independent units; the error is
-//! spent over successive challengers. Later snapshots of an admitted lineage refresh on cheap checks:
-//! finite, not changed too much since the last, guardrails not worse. Proving every snapshot anew
-//! would serve a model weeks old.
+//! spent over successive challengers. Later snapshots of an admitted lineage refresh on cheap
+//! checks: finite, not changed too much since the last, guardrails not worse. Proving every
+//! snapshot anew would serve a model weeks old.
 //!
-//! A guardrail fails when its metric is worse than the rival's by more than its margin even within two
-//! standard errors of both: point estimates of a tail in a segment of one airport would refuse every
-//! seventh refresh by chance, and so serve the primary estimate.
+//! A guardrail fails when its metric is worse than the rival's by more than its margin even within
+//! two standard errors of both: point estimates of a tail in a segment of one airport would refuse
+//! every seventh refresh by chance, and so serve the primary estimate.
 //!
 //! What is scored is the answer that was given when the question was asked, never a later one.
 
+mod segments;
+
 use crate::confidence::{self, AsymptoticConfidence};
-use crate::metrics::{self, Better, ErrorSketch};
+use crate::metrics;
 use crate::spec::GateSpec;
+use segments::{Group, worse_by_at_least};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use trueup_event::{Duration, EventTime, hash};
 
 /// The number of units at which admission is meant to be quickest: the tuning of the sequence.
 const UNITS_BEST: f64 = 2_000.0;
-/// A segment's sketches forget half when they hold this many questions.
-const SKETCH_MAX: u32 = 4_096;
-/// Values of a category guarded apart; later ones are guarded together.
-const SEGMENTS_MAX: usize = 1_024;
 /// Units open at once, where units are not join keys; beyond it the oldest vote early.
 const OPEN_MAX: usize = 1_000_000;
 /// Answers compared before a change is judged.
@@ -179,27 +178,6 @@ struct Vote {
     champion_count: u32,
 }
 
-/// The sketches of one guarded category (or of all questions).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Group {
-    per: Option<String>,
-    place: Option<usize>,
-    segments: BTreeMap<u64, Sketches>,
-    digest: u128,
-    dirty: Vec<u64>,
-    /// A buffer that is used again.
-    #[serde(skip)]
-    words: Vec<u64>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Sketches {
-    primary: ErrorSketch,
-    lineages: Vec<ErrorSketch>,
-    digest: u128,
-    is_dirty: bool,
-}
-
 impl Gate {
     /// A gate for `lineages` lineages; `categories` are the names of the category features.
     #[must_use]
@@ -216,14 +194,7 @@ impl Gate {
                     .per
                     .as_ref()
                     .and_then(|per| categories.iter().position(|category| category == per));
-                groups.push(Group {
-                    per: guard.per.clone(),
-                    place,
-                    segments: BTreeMap::new(),
-                    digest: 0,
-                    dirty: Vec::new(),
-                    words: Vec::new(),
-                });
+                groups.push(Group::new(guard.per.clone(), place));
             }
         }
         let alpha = 1.0 - spec.confidence;
@@ -256,8 +227,8 @@ impl Gate {
         self.champion
     }
 
-    /// Independent units seen by a lineage's trial, and its improvement per unit over no correction:
-    /// mean, lower and upper bound.
+    /// Independent units seen by a lineage's trial, and its improvement per unit over no
+    /// correction: mean, lower and upper bound.
     #[must_use]
     pub fn evidence(&self, lineage: usize) -> (u64, Option<[f64; 3]>) {
         let trial = &self.lineages[lineage];
@@ -321,7 +292,8 @@ impl Gate {
         self.close(now);
     }
 
-    /// Lets the units vote whose time was over before `now`, and the oldest when there are too many.
+    /// Lets the units vote whose time was over before `now`, and the oldest when there are too
+    /// many.
     pub fn close(&mut self, now: EventTime) {
         while let Some(&(deadline, unit)) = self.closing.front()
             && (deadline < now || self.open.len() > OPEN_MAX)
@@ -454,18 +426,6 @@ impl Gate {
     }
 }
 
-/// By how much `own` is worse than `rival` even when both are off in the candidate's favour.
-fn worse_by_at_least(better: Better, own: [f64; 2], rival: [f64; 2]) -> f64 {
-    match better {
-        Better::Lower => own[0] - rival[1],
-        Better::Higher => rival[0] - own[1],
-        Better::CloserToZero => {
-            let nearest = own[0].max(-own[1]).max(0.0);
-            nearest - rival[0].abs().max(rival[1].abs())
-        }
-    }
-}
-
 impl Trial {
     fn take(&mut self, vote: Vote) {
         if vote.count > 0 {
@@ -496,54 +456,5 @@ impl Open {
                 hash::mix(folded, u64::from(vote.count) << 32 | u64::from(vote.champion_count));
         }
         hash::of_cell(9, folded)
-    }
-}
-
-impl Group {
-    fn update(&mut self, scores: &Scores<'_>, categories: &[u64]) {
-        let mut segment = self.place.map_or(0, |place| categories[place]);
-        if self.segments.len() >= SEGMENTS_MAX && !self.segments.contains_key(&segment) {
-            segment = 0;
-        }
-        let lineages = scores.lineages.len();
-        let sketches = self.segments.entry(segment).or_insert_with(|| Sketches {
-            primary: ErrorSketch::default(),
-            lineages: vec![ErrorSketch::default(); lineages],
-            digest: 0,
-            is_dirty: false,
-        });
-        let within = |error: f64| {
-            if error.is_nan() { ERROR_MAX } else { error.clamp(-ERROR_MAX, ERROR_MAX) }
-        };
-        sketches.primary.update(within(scores.primary));
-        for (sketch, &error) in sketches.lineages.iter_mut().zip(scores.lineages) {
-            sketch.update(within(error));
-        }
-        if sketches.primary.count() >= SKETCH_MAX {
-            sketches.primary.halve();
-            sketches.lineages.iter_mut().for_each(ErrorSketch::halve);
-        }
-        if !sketches.is_dirty {
-            sketches.is_dirty = true;
-            self.dirty.push(segment);
-        }
-    }
-
-    fn refresh_digest(&mut self) -> u128 {
-        for segment in self.dirty.drain(..) {
-            let Some(sketches) = self.segments.get_mut(&segment) else { continue };
-            let mut digest = hash::of_cell(3, segment);
-            let own = [&sketches.primary];
-            for (place, sketch) in own.into_iter().chain(&sketches.lineages).enumerate() {
-                self.words.clear();
-                self.words.push(place as u64);
-                self.words.extend(sketch.words());
-                digest = digest.wrapping_add(hash::of_bytes(bytemuck::cast_slice(&self.words)));
-            }
-            self.digest = self.digest.wrapping_sub(sketches.digest).wrapping_add(digest);
-            sketches.digest = digest;
-            sketches.is_dirty = false;
-        }
-        self.digest
     }
 }

@@ -1,135 +1,29 @@
 //! The label join: a question waits for its label, and nothing is lost on the way.
 //!
 //! Obligations:
-//! - a question waits `wait` long, its label just as long for it; identities are remembered `disorder`
-//!   longer, so that repeats are told from news in bounded memory;
-//! - every question ends as learned, expired, evicted or quarantined, every label as joined, orphan,
-//!   expired, evicted or quarantined, and the counts of [`Counts`] say which;
+//! - a question waits `wait` long, its label just as long for it; identities are remembered
+//!   `disorder` longer, so that repeats are told from news in bounded memory;
+//! - every question ends as learned, expired, evicted or quarantined, every label as joined,
+//!   orphan, expired, evicted or quarantined, and the counts of [`Counts`] say which;
 //! - the digest covers what is remembered, kept incrementally as entries come and go.
 //!
-//! It is fed in event-time order, and does not learn: the caller takes each matched question from it.
+//! It is fed in event-time order, and does not learn: the caller takes each matched question from
+//! it.
+
+mod entries;
 
 use crate::arena::{Arena, Slot};
+pub use entries::{Ask, Counts, Label};
+use entries::{Fate, Question, Trip, Waiting};
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use trueup_event::{Duration, EventTime, Key, Origin, Place, Reason, hash};
+use trueup_event::{Duration, EventTime, Key, Reason, hash};
 
 /// The number of one remembered question or label, counted from the first ever.
 pub type Ordinal = u64;
 
 const NONE: Ordinal = Ordinal::MAX;
-
-/// A question, as the join needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Ask {
-    /// Its event time.
-    pub time: EventTime,
-    /// What joins it to its label.
-    pub key: Key,
-    /// What tells it from other questions of its key.
-    pub id: u64,
-    /// A hash of its content, to tell a repeat from a contradiction.
-    pub content: u64,
-    /// Where the rest of it is kept.
-    pub slot: Slot,
-}
-
-impl Ask {
-    fn identity(&self) -> u64 {
-        hash::mix(self.key.hash64(), self.id)
-    }
-}
-
-/// A label.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Label {
-    /// Its event time.
-    pub time: EventTime,
-    /// What joins it to its questions.
-    pub key: Key,
-    /// What came true: a value in the unit, or a point in time in microseconds.
-    pub value: f64,
-    /// Where it stands in its stream.
-    pub place: Place,
-    /// The row it was read from.
-    pub origin: Origin,
-}
-
-/// How a question ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Fate {
-    Pending,
-    Learned,
-    Expired,
-    Evicted,
-}
-
-/// What is remembered of a question.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Question {
-    ask: Ask,
-    fate: Fate,
-    /// The next question of the same key.
-    next: Ordinal,
-    digest: u128,
-}
-
-/// What is remembered of a label.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Waiting {
-    label: Label,
-    /// Whether it has found a question, or is known to have come too late for one.
-    is_settled: bool,
-    digest: u128,
-}
-
-/// All that is remembered of one key.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Trip {
-    key: Key,
-    first: Ordinal,
-    last: Ordinal,
-    /// No question before this one is pending.
-    pending: Ordinal,
-    label: Ordinal,
-}
-
-/// What became of the questions fed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// All that came.
-    pub fed: u64,
-    /// Questions learned from; labels that found a question.
-    pub learned: u64,
-    /// Still waiting.
-    pub pending: u64,
-    /// Questions whose label did not come in time; labels that came after that.
-    pub expired: u64,
-    /// Pushed out by the cap on memory.
-    pub evicted: u64,
-    /// Labels without a question (0 for questions).
-    pub orphan: u64,
-    /// Malformed, not finite, future or repeated.
-    pub quarantined: u64,
-    /// Behind the watermark.
-    pub late: u64,
-}
-
-impl Counts {
-    /// Whether nothing was lost: what was fed is the sum of all ends.
-    #[must_use]
-    pub const fn add_up(&self) -> bool {
-        self.fed
-            == self.learned
-                + self.pending
-                + self.expired
-                + self.evicted
-                + self.orphan
-                + self.quarantined
-                + self.late
-    }
-}
 
 /// Why the join took no part in an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

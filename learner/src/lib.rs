@@ -21,6 +21,7 @@ pub mod learners;
 pub mod linfa_traits;
 pub mod loss;
 pub mod metrics;
+mod publish;
 mod served;
 pub mod spec;
 pub mod state;

@@ -1,8 +1,8 @@
 //! Which version answers, at every place in merge order.
 //!
-//! A promoted version serves once the frontier has moved `serving_delay` beyond the place where it was
-//! published. The replica of the learner that answers is brought up to date from the very bytes of
-//! the artifact, base or delta, as a serving bridge does it.
+//! A promoted version serves once the frontier has moved `serving_delay` beyond the place where it
+//! was published. The replica of the learner that answers is brought up to date from the very
+//! bytes of the artifact, base or delta, as a serving bridge does it.
 
 use crate::artifact::{self, Form};
 use crate::step::Lineage;

@@ -119,7 +119,8 @@ pub enum Late {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
-    /// The middle: least absolute error. Robust; its mean error is not zero where errors are skewed.
+    /// The middle: least absolute error. Robust; its mean error is not zero where errors are
+    /// skewed.
     #[default]
     Median,
     /// The mean: least squared error, no bias.

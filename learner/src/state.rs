@@ -1,8 +1,8 @@
 //! Tables of 8-byte cells that know which cells were touched: the whole state of every learner.
 //!
 //! One mechanism gives four things: the state digest (a sum over cells, kept incrementally), the
-//! delta artifact (the cells that changed since the last publish), the base artifact (the delta from
-//! an empty table) and the checkpoint. A publish costs the cells touched, never the table.
+//! delta artifact (the cells that changed since the last publish), the base artifact (the delta
+//! from an empty table) and the checkpoint. A publish costs the cells touched, never the table.
 //!
 //! A cell whose bits are all zero counts as absent: a fresh table has digest 0 and an empty base.
 

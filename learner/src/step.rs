@@ -1,20 +1,19 @@
 //! The step: join a label, score the answer that was given, learn, and publish at the boundaries.
 //!
-//! State after n inputs is a function of those inputs and the definition. Nothing here reads a clock
-//! or does I/O; what must be done about the world goes to the [`Sink`]. The live daemon and the
-//! backtester call the same functions and differ in what their sinks do.
+//! State after n inputs is a function of those inputs and the definition. Nothing here reads a
+//! clock or does I/O; what must be done about the world goes to the [`Sink`]. The live daemon and
+//! the backtester call the same functions and differ in what their sinks do.
 
 use crate::answer;
 use crate::arena::{Arena, Layout, Lengths, Slot};
-use crate::artifact::{self, Form};
-use crate::effect::{Candidate, Effect, Fate, Outcome, Sink, StateDigest};
+use crate::effect::{Effect, Fate, Outcome, Sink};
 use crate::features::FeatureSet;
-use crate::gate::{Gate, Refusal, Scores, Verdict};
+use crate::gate::{Gate, Scores};
 use crate::join::{self, Ask, Join, Label, Ordinal, Refused};
 use crate::learners::{BuildError, Features, Learner, Shape};
 use crate::metrics::Errors;
-use crate::served::{Promotion, Served};
-use crate::spec::{Cadence, LabelValue, Promote, Side, Spec};
+use crate::served::Served;
+use crate::spec::{Cadence, LabelValue, Side, Spec};
 use serde::{Deserialize, Serialize};
 use trueup_event::{
     DeadLetter, Duration, EventTime, Key, Origin, PartitionId, Place, Reason, StreamId,
@@ -80,16 +79,16 @@ pub struct Step {
     pub(crate) scores: Scoreboard,
     pub(crate) cursor: Cursor,
     unit_is_key: bool,
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
 }
 
 /// Buffers that are used again, so that no event allocates.
 #[derive(Debug, Default)]
-struct Scratch {
+pub(crate) struct Scratch {
     inputs: Vec<f64>,
     errors: Vec<f64>,
     changes: Vec<f64>,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// How long units of the gate stay open when they are not join keys.
@@ -209,7 +208,8 @@ impl Step {
         row[layout.served] = answer.to_bits();
     }
 
-    /// Takes a question in event-time order: it is answered by every learner as it is now, and waits.
+    /// Takes a question in event-time order: it is answered by every learner as it is now, and
+    /// waits.
     pub(crate) fn ask(&mut self, ask: Ask, sink: &mut dyn Sink) {
         self.advance_to(ask.time, sink);
         self.expire(ask.time, sink);
@@ -346,7 +346,7 @@ impl Step {
         gate.score(&scores, bytemuck::cast_slice(&row[layout.categories.clone()]));
     }
 
-    fn expire(&mut self, now: EventTime, sink: &mut dyn Sink) {
+    pub(crate) fn expire(&mut self, now: EventTime, sink: &mut dyn Sink) {
         while let Some((ask, reason)) = self.join.expire(now) {
             let fate = if reason == Reason::Evicted { Fate::Evicted } else { Fate::Expired };
             let row = self.arena.row(ask.slot);
@@ -357,155 +357,6 @@ impl Step {
             let detail = "no question of its key came in time";
             sink.take(Effect::DeadLetter(label_letter(&label, reason, detail)));
         }
-    }
-
-    /// Event time has reached `time`: whatever lies before it is done first.
-    pub(crate) fn advance_to(&mut self, time: EventTime, sink: &mut dyn Sink) {
-        self.cursor.now = self.cursor.now.max(Some(time));
-        let Cadence::Time(every) = self.spec.publish.every else { return };
-        let Some(mut boundary) = self.cursor.boundary else {
-            self.cursor.boundary = Some(next_boundary(time, every));
-            return;
-        };
-        // A boundary that cannot be later has been passed for good.
-        while boundary <= time && boundary < EventTime::MAX {
-            self.expire(boundary, sink);
-            if self.cursor.is_changed {
-                self.publish(boundary, sink);
-            } else {
-                // Nothing happened: all boundaries up to here would publish the same again.
-                let last = boundary.max(next_boundary(time, every).minus(every));
-                let skipped = last.since(boundary).micros() / every.micros();
-                sink.take(Effect::Idle { boundaries: skipped.unsigned_abs() + 1 });
-                boundary = last;
-            }
-            boundary = boundary.plus(every);
-        }
-        self.cursor.boundary = Some(boundary);
-    }
-
-    /// Publishes a candidate of every lineage at `boundary`.
-    fn publish(&mut self, boundary: EventTime, sink: &mut dyn Sink) {
-        self.cursor.is_changed = false;
-        self.cursor.labels = 0;
-        self.gate.close(boundary);
-        let count = self.lineages.len() as u64;
-        let mut found = Vec::with_capacity(self.lineages.len());
-        for index in 0..self.lineages.len() {
-            self.cursor.version += 1;
-            let mut bytes = std::mem::take(&mut self.scratch.bytes);
-            bytes.clear();
-            let lineage = &mut self.lineages[index];
-            let published = artifact::publish(lineage.learner.as_mut(), &mut bytes);
-            let ordinal = (self.cursor.version - 1) / count;
-            let is_base = ordinal.is_multiple_of(self.spec.publish.base_every.max(1));
-            let mut form = Form::Delta;
-            if is_base {
-                bytes.clear();
-                artifact::base(lineage.learner.as_mut(), &mut bytes);
-                form = Form::Base;
-            }
-            let verdict = self.judge(index, boundary, published);
-            self.promote(index, &verdict, form, &bytes);
-            found.push((form, bytes.len(), verdict));
-            self.scratch.bytes = bytes;
-        }
-        let digest = self.state_digest();
-        let first = self.cursor.version + 1 - count;
-        for (index, (form, artifact_bytes, verdict)) in found.into_iter().enumerate() {
-            sink.take(Effect::Candidate(Candidate {
-                version: first + index as u64,
-                lineage: index,
-                boundary,
-                form,
-                artifact_bytes: artifact_bytes as u64,
-                verdict,
-                digest,
-            }));
-        }
-    }
-
-    fn judge(
-        &mut self,
-        index: usize,
-        boundary: EventTime,
-        published: artifact::Published,
-    ) -> Verdict {
-        let current = self.served.newest();
-        let is_served = current.is_some_and(|current| {
-            current.trained_until.plus(self.spec.publish.expires) >= boundary
-        });
-        if published.changed_cells == 0 && self.lineages[index].is_followed {
-            return Verdict::Unchanged;
-        }
-        let verdict = self.gate.judge(index, published.all_finite, is_served);
-        match (self.spec.publish.promote, &verdict) {
-            (Promote::Automatic, _) | (_, Verdict::Refused(_) | Verdict::Unchanged) => verdict,
-            (Promote::Shadow | Promote::Manual, _) => Verdict::Refused(Refusal::NotAutomatic),
-        }
-    }
-
-    fn promote(&mut self, index: usize, verdict: &Verdict, form: Form, bytes: &[u8]) {
-        match verdict {
-            Verdict::Admitted { .. } | Verdict::Refreshed => {}
-            Verdict::Unchanged => return,
-            Verdict::Refused(_) => {
-                self.lineages[index].is_followed = false;
-                return;
-            }
-        }
-        self.gate.promote(index);
-        let lineage = &mut self.lineages[index];
-        let (form, bytes) = if form == Form::Base || lineage.is_followed {
-            (form, bytes.to_vec())
-        } else {
-            let mut base = Vec::new();
-            artifact::base(lineage.learner.as_mut(), &mut base);
-            (Form::Base, base)
-        };
-        for (other, lineage) in self.lineages.iter_mut().enumerate() {
-            lineage.is_followed = other == index;
-        }
-        let frontier = self.cursor.frontier.unwrap_or(EventTime::MIN);
-        self.served.catch_up(frontier, &mut self.lineages);
-        self.served.promote(Promotion {
-            effective: frontier.plus(self.spec.publish.serving_delay),
-            lineage: index,
-            version: self.cursor.version,
-            trained_until: self.cursor.trained_until.unwrap_or(EventTime::MIN),
-            form,
-            bytes,
-        });
-    }
-
-    /// The digest of learners (as last published), join and gate.
-    pub(crate) fn state_digest(&mut self) -> StateDigest {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.spec_digest);
-        for lineage in &mut self.lineages {
-            lineage.learner.tables(&mut |_, _, table| {
-                hasher.update(&table.digest().to_le_bytes());
-            });
-        }
-        hasher.update(&self.join.digest().to_le_bytes());
-        hasher.update(&self.gate.digest().to_le_bytes());
-        StateDigest(*hasher.finalize().as_bytes())
-    }
-
-    /// The digest of the state as it is now. What was learned since the last publish is folded in
-    /// on a copy of the sums, so that asking changes nothing that a later delta holds.
-    #[must_use]
-    pub fn digest(&mut self) -> StateDigest {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.spec_digest);
-        for lineage in &mut self.lineages {
-            lineage.learner.tables(&mut |_, _, table| {
-                hasher.update(&table.current_digest().to_le_bytes());
-            });
-        }
-        hasher.update(&self.join.digest().to_le_bytes());
-        hasher.update(&self.gate.digest().to_le_bytes());
-        StateDigest(*hasher.finalize().as_bytes())
     }
 
     fn letter(&self, slot: Slot, reason: Reason, detail: &'static str) -> DeadLetter {
@@ -548,12 +399,6 @@ fn actual(value: &LabelValue, label: &Label, row: &[u64], layout: &Layout) -> f6
         }
         LabelValue::Elapsed { from_event: Side::Label, .. } | LabelValue::Column(_) => label.value,
     }
-}
-
-/// The first boundary after `time`.
-fn next_boundary(time: EventTime, every: Duration) -> EventTime {
-    let every = every.micros();
-    EventTime::from_micros(time.micros().div_euclid(every).saturating_add(1).saturating_mul(every))
 }
 
 impl Layout {

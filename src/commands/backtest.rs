@@ -52,11 +52,13 @@ pub(crate) struct Backtest {
     set: Vec<String>,
 
     /// How many pipelines learn at the same time.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
 
     /// How many rows are read at a time; no result depends on it.
-    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     batch_rows: u32,
 }
 

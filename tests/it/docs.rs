@@ -1,8 +1,8 @@
 //! The documents do what they say: every command in them runs, and prints what is printed there.
 //!
-//! A `console` block holds commands, each after `$ `, and what they print. A line with `…` stands for
-//! any number of lines. A command that prints `error:` there must fail, every other one succeed.
-//! Commands of one page run one after the other in a copy of the example project. With
+//! A `console` block holds commands, each after `$ `, and what they print. A line with `…` stands
+//! for any number of lines. A command that prints `error:` there must fail, every other one
+//! succeed. Commands of one page run one after the other in a copy of the example project. With
 //! `TRUEUP_FREEZE=1` what is printed now is written into the pages.
 
 use crate::support::{Project, Ran, finish, is_freezing, workspace};

@@ -49,6 +49,17 @@ impl Project {
         project
     }
 
+    /// The example project with the flights that departed, and landed, before a moment.
+    pub(crate) fn flights_until(moment: i64) -> Self {
+        let project = Self::flights();
+        for (stream, time) in [("departures", "departed_at"), ("arrivals", "arrived_at")] {
+            let path = project.path(&format!("data/samples/flights/{stream}.parquet"));
+            let all = rows::read(&path);
+            rows::write(&path, &rows::before(&all, time, moment), 100_000);
+        }
+        project
+    }
+
     /// A project of the given files' texts.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let project = Self::empty();

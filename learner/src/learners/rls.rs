@@ -1,11 +1,12 @@
 //! Recursive least squares with forgetting, over numbers and recent residual means.
 //!
-//! The inputs are a constant, the number features at unit scale, and, for the whole stream and every
-//! declared segment, decayed means of the residuals of recent labels at several half-lives. The
-//! coefficients follow by recursive least squares (Plackett 1950; Haykin, *Adaptive Filter Theory*,
-//! ch. 10) with exponential forgetting; errors beyond `huber_delta` are downweighted for the median
-//! (iteratively reweighted least squares), asymmetrically for other quantiles. Where the inputs stop
-//! exciting a direction, its variance is capped so that forgetting cannot blow it up.
+//! The inputs are a constant, the number features at unit scale, and, for the whole stream and
+//! every declared segment, decayed means of the residuals of recent labels at several half-lives.
+//! The coefficients follow by recursive least squares (Plackett 1950; Haykin, *Adaptive Filter
+//! Theory*, ch. 10) with exponential forgetting; errors beyond `huber_delta` are downweighted for
+//! the median (iteratively reweighted least squares), asymmetrically for other quantiles. Where
+//! the inputs stop exciting a direction, its variance is capped so that forgetting cannot blow it
+//! up.
 
 use super::scaler::{Centre, Scaler};
 use super::segment::{micros, require_segments_max};
@@ -235,7 +236,8 @@ fn recent(params: &RlsParams, shape: &Shape) -> Result<Vec<Vec<usize>>, BuildErr
     Ok(recent)
 }
 
-/// The sum of products in four lanes: the order is fixed, and the compiler can use vector registers.
+/// The sum of products in four lanes: the order is fixed, and the compiler can use vector
+/// registers.
 #[inline]
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];

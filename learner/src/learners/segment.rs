@@ -1,10 +1,10 @@
 //! Decayed residual means per segment, each shrunken to its parent.
 //!
 //! Levels go from the whole stream down: the estimate of a level is
-//! `(sum + shrink * parent) / (weight + shrink)` over decayed sums, so that a segment with few recent
-//! labels answers with its parent (hierarchical shrinkage; `docs` explain the choice of `shrink`).
-//! For a median the label is first pulled to within `huber_delta` of the present estimate, which
-//! makes the mean a Huber M-estimate; for a quantile the pull is asymmetric.
+//! `(sum + shrink * parent) / (weight + shrink)` over decayed sums, so that a segment with few
+//! recent labels answers with its parent (hierarchical shrinkage; `docs` explain the choice of
+//! `shrink`). For a median the label is first pulled to within `huber_delta` of the present
+//! estimate, which makes the mean a Huber M-estimate; for a quantile the pull is asymmetric.
 
 use super::scaler::{Centre, Scaler};
 use super::segments;

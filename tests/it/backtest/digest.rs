@@ -126,10 +126,7 @@ fn batches_do_not_matter() {
 /// The rows of January and a few after, which must not be seen.
 fn january(stream: &str, time: &str) -> RecordBatch {
     let all = rows::read(&workspace().join(format!("data/samples/flights/{stream}.parquet")));
-    let times = rows::integers(&all, time);
-    let day = 86_400_000_000;
-    let early: Vec<usize> = (0..times.len()).filter(|row| times[*row] < TO_MICROS + day).collect();
-    rows::at(&all, &early)
+    rows::before(&all, time, TO_MICROS + 86_400_000_000)
 }
 
 /// The project with its streams somewhere else.

@@ -34,6 +34,12 @@ pub(crate) fn at(rows: &RecordBatch, places: &[usize]) -> RecordBatch {
     take_record_batch(rows, &UInt64Array::from(places)).unwrap()
 }
 
+/// The rows whose time is before a moment.
+pub(crate) fn before(rows: &RecordBatch, time: &str, moment: i64) -> RecordBatch {
+    let times = integers(rows, time);
+    at(rows, &(0..times.len()).filter(|row| times[*row] < moment).collect::<Vec<_>>())
+}
+
 /// The rows with one column replaced.
 pub(crate) fn with(rows: &RecordBatch, name: &str, values: Vec<f64>) -> RecordBatch {
     let mut columns = rows.columns().to_vec();

@@ -109,8 +109,8 @@ fn adagrad_moves_one_weight_as_by_hand() {
         ..linear::LinearParams::default()
     };
     let mut linear = linear::Linear::new(&params, &bare(0, 0, Objective::Mean)).expect("valid");
-    // In spreads of the residual (2, 2 and the root of 8/3) the gradients are -1, -1/2 and the second
-    // weight.
+    // In spreads of the residual (2, 2 and the root of 8/3) the gradients are -1, -1/2 and the
+    // second weight.
     let second = 1.0 + 0.5 * 2.0 * 0.5 / 1.25_f64.sqrt();
     let squares = 1.25 + second * second / (8.0 / 3.0);
     let third = second - 0.5 * second / squares.sqrt();

@@ -1,0 +1,170 @@
+//! Publishing: at every boundary of event time, a candidate of each lineage is made and judged.
+//!
+//! Boundaries are event time or counts of matured labels, never wall time; a run that catches up
+//! publishes them all, and tells of those at which nothing had changed by their number alone. A
+//! version that the gate lets pass is queued for serving at this place of the merge order.
+
+use crate::artifact::{self, Form};
+use crate::effect::{Candidate, Effect, Sink, StateDigest};
+use crate::gate::{Refusal, Verdict};
+use crate::served::Promotion;
+use crate::spec::{Cadence, Promote};
+use crate::step::Step;
+use trueup_event::{Duration, EventTime};
+
+impl Step {
+    /// Event time has reached `time`: whatever lies before it is done first.
+    pub(crate) fn advance_to(&mut self, time: EventTime, sink: &mut dyn Sink) {
+        self.cursor.now = self.cursor.now.max(Some(time));
+        let Cadence::Time(every) = self.spec.publish.every else { return };
+        let Some(mut boundary) = self.cursor.boundary else {
+            self.cursor.boundary = Some(next_boundary(time, every));
+            return;
+        };
+        // A boundary that cannot be later has been passed for good.
+        while boundary <= time && boundary < EventTime::MAX {
+            self.expire(boundary, sink);
+            if self.cursor.is_changed {
+                self.publish(boundary, sink);
+            } else {
+                // Nothing happened: all boundaries up to here would publish the same again.
+                let last = boundary.max(next_boundary(time, every).minus(every));
+                let skipped = last.since(boundary).micros() / every.micros();
+                sink.take(Effect::Idle { boundaries: skipped.unsigned_abs() + 1 });
+                boundary = last;
+            }
+            boundary = boundary.plus(every);
+        }
+        self.cursor.boundary = Some(boundary);
+    }
+
+    /// Publishes a candidate of every lineage at `boundary`.
+    pub(crate) fn publish(&mut self, boundary: EventTime, sink: &mut dyn Sink) {
+        self.cursor.is_changed = false;
+        self.cursor.labels = 0;
+        self.gate.close(boundary);
+        let count = self.lineages.len() as u64;
+        let mut found = Vec::with_capacity(self.lineages.len());
+        for index in 0..self.lineages.len() {
+            self.cursor.version += 1;
+            let mut bytes = std::mem::take(&mut self.scratch.bytes);
+            bytes.clear();
+            let lineage = &mut self.lineages[index];
+            let published = artifact::publish(lineage.learner.as_mut(), &mut bytes);
+            let ordinal = (self.cursor.version - 1) / count;
+            let is_base = ordinal.is_multiple_of(self.spec.publish.base_every.max(1));
+            let mut form = Form::Delta;
+            if is_base {
+                bytes.clear();
+                artifact::base(lineage.learner.as_mut(), &mut bytes);
+                form = Form::Base;
+            }
+            let verdict = self.judge(index, boundary, published);
+            self.promote(index, &verdict, form, &bytes);
+            found.push((form, bytes.len(), verdict));
+            self.scratch.bytes = bytes;
+        }
+        let digest = self.state_digest();
+        let first = self.cursor.version + 1 - count;
+        for (index, (form, artifact_bytes, verdict)) in found.into_iter().enumerate() {
+            sink.take(Effect::Candidate(Candidate {
+                version: first + index as u64,
+                lineage: index,
+                boundary,
+                form,
+                artifact_bytes: artifact_bytes as u64,
+                verdict,
+                digest,
+            }));
+        }
+    }
+
+    fn judge(
+        &mut self,
+        index: usize,
+        boundary: EventTime,
+        published: artifact::Published,
+    ) -> Verdict {
+        let current = self.served.newest();
+        let is_served = current.is_some_and(|current| {
+            current.trained_until.plus(self.spec.publish.expires) >= boundary
+        });
+        if published.changed_cells == 0 && self.lineages[index].is_followed {
+            return Verdict::Unchanged;
+        }
+        let verdict = self.gate.judge(index, published.all_finite, is_served);
+        match (self.spec.publish.promote, &verdict) {
+            (Promote::Automatic, _) | (_, Verdict::Refused(_) | Verdict::Unchanged) => verdict,
+            (Promote::Shadow | Promote::Manual, _) => Verdict::Refused(Refusal::NotAutomatic),
+        }
+    }
+
+    fn promote(&mut self, index: usize, verdict: &Verdict, form: Form, bytes: &[u8]) {
+        match verdict {
+            Verdict::Admitted { .. } | Verdict::Refreshed => {}
+            Verdict::Unchanged => return,
+            Verdict::Refused(_) => {
+                self.lineages[index].is_followed = false;
+                return;
+            }
+        }
+        self.gate.promote(index);
+        let lineage = &mut self.lineages[index];
+        let (form, bytes) = if form == Form::Base || lineage.is_followed {
+            (form, bytes.to_vec())
+        } else {
+            let mut base = Vec::new();
+            artifact::base(lineage.learner.as_mut(), &mut base);
+            (Form::Base, base)
+        };
+        for (other, lineage) in self.lineages.iter_mut().enumerate() {
+            lineage.is_followed = other == index;
+        }
+        let frontier = self.cursor.frontier.unwrap_or(EventTime::MIN);
+        self.served.catch_up(frontier, &mut self.lineages);
+        self.served.promote(Promotion {
+            effective: frontier.plus(self.spec.publish.serving_delay),
+            lineage: index,
+            version: self.cursor.version,
+            trained_until: self.cursor.trained_until.unwrap_or(EventTime::MIN),
+            form,
+            bytes,
+        });
+    }
+
+    /// The digest of learners (as last published), join and gate.
+    pub(crate) fn state_digest(&mut self) -> StateDigest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.spec_digest);
+        for lineage in &mut self.lineages {
+            lineage.learner.tables(&mut |_, _, table| {
+                hasher.update(&table.digest().to_le_bytes());
+            });
+        }
+        hasher.update(&self.join.digest().to_le_bytes());
+        hasher.update(&self.gate.digest().to_le_bytes());
+        StateDigest(*hasher.finalize().as_bytes())
+    }
+
+    /// The digest of the state as it is now. What was learned since the last publish is folded in
+    /// on a copy of the sums, so that asking changes nothing that a later delta holds.
+    #[must_use]
+    pub fn digest(&mut self) -> StateDigest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.spec_digest);
+        for lineage in &mut self.lineages {
+            lineage.learner.tables(&mut |_, _, table| {
+                hasher.update(&table.current_digest().to_le_bytes());
+            });
+        }
+        hasher.update(&self.join.digest().to_le_bytes());
+        hasher.update(&self.gate.digest().to_le_bytes());
+        StateDigest(*hasher.finalize().as_bytes())
+    }
+}
+
+/// The first boundary after `time`.
+fn next_boundary(time: EventTime, every: Duration) -> EventTime {
+    let every = every.micros();
+    EventTime::from_micros(time.micros().div_euclid(every).saturating_add(1).saturating_mul(every))
+}
