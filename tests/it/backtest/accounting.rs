@@ -231,8 +231,8 @@ fn from_and_to_bound_what_is_seen() {
     assert_eq!(run["question_event"]["first"], "2024-03-04T01:00:00Z");
     assert_eq!(run["question_event"]["last"], "2024-03-04T01:59:00Z");
     assert_eq!(count(&run, "counts.fed"), 60);
-    // The first twenty labels answer questions from before. Those of the last five minutes are held,
-    // as they would be live: an earlier one might still come.
+    // The first twenty labels answer questions from before. Those of the last five minutes are
+    // held, as they would be live: an earlier one might still come.
     assert_eq!(count(&run, "labels.fed"), 60);
     assert_eq!(count(&run, "labels.joined"), 34);
     assert_eq!(count(&run, "counts.learned"), 34);

@@ -216,8 +216,8 @@ fn digests_are_frozen() {
         "the state after the same events is another than it was (left: now, right: in {FROZEN}).\n\
          In one build or on one machine only: a bug, see `The determinism contract` in \
          ARCHITECTURE.md.\n\
-         Meant, as a learner or a definition changed: run this test with TRUEUP_FREEZE=1 and say in \
-         CHANGELOG.md what makes stored models differ"
+         Meant, as a learner or a definition changed: run this test with TRUEUP_FREEZE=1 and say \
+         in CHANGELOG.md what makes stored models differ"
     );
 }
 
