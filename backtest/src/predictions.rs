@@ -169,7 +169,8 @@ impl Rows {
         self.asked_at.append_value(outcome.time().micros());
         self.key.append_value(key_text(outcome.layout.key_of(outcome.row)));
         self.estimate.append_value(outcome.estimate());
-        self.answer.append_value(outcome.answer(0));
+        let given = |answer: f64| Some(answer).filter(|answer| !answer.is_nan());
+        self.answer.append_option(given(outcome.answer(0)));
         self.served_answer.append_value(outcome.served());
         self.version.append_value(outcome.version() as i64);
         let (name, actual, at) = match outcome.fate {
@@ -182,10 +183,10 @@ impl Rows {
         self.actual.append_option(actual);
         self.labelled_at.append_option(at);
         for (index, column) in self.references.iter_mut().enumerate() {
-            column.append_option(Some(outcome.reference(index)).filter(|value| !value.is_nan()));
+            column.append_option(given(outcome.reference(index)));
         }
         for (index, column) in self.challengers.iter_mut().enumerate() {
-            column.append_value(outcome.answer(index + 1));
+            column.append_option(given(outcome.answer(index + 1)));
         }
     }
 
@@ -220,7 +221,7 @@ fn schema(columns: &Columns) -> Schema {
         Field::new("asked_at", time.clone(), false),
         Field::new("key", DataType::Utf8, false),
         Field::new("estimate", DataType::Float64, false),
-        Field::new("answer", DataType::Float64, false),
+        Field::new("answer", DataType::Float64, true),
         Field::new("served_answer", DataType::Float64, false),
         Field::new("version", DataType::Int64, false),
         Field::new("outcome", DataType::Utf8, false),

@@ -232,11 +232,15 @@ impl Engine {
         }
     }
 
-    /// Tells of every question that still waits, oldest first; for the end of a replay.
+    /// Tells of every question that still waits, oldest first, and then of those in the hold, which
+    /// no learner has answered yet (their answers are NaN); for the end of a replay.
     pub fn tell_pending(&self, sink: &mut dyn Sink) {
         let step = &self.step;
-        for ask in step.join.pending() {
-            let row = step.arena.row(ask.slot);
+        let mut held: Vec<_> = self.hold.iter().filter(|h| h.role == Role::Question).collect();
+        held.sort_unstable();
+        let held = held.into_iter().map(|held| Slot(held.handle));
+        for slot in step.join.pending().map(|ask| ask.slot).chain(held) {
+            let row = step.arena.row(slot);
             sink.take(Effect::Outcome(Outcome { row, layout: &step.layout, fate: Fate::Pending }));
         }
     }
@@ -343,6 +347,7 @@ impl Engine {
             *word = column[at].to_bits();
         }
         row[layout.served] = questions.served.get(at).copied().unwrap_or(f64::NAN).to_bits();
+        row[layout.answers.clone()].fill(f64::NAN.to_bits());
         layout.set_place(row, merged.place, bound.origins[merged.row]);
         row[layout.content] = questions.contents[at];
         self.step.serve(slot, merged.frontier);
