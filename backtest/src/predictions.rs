@@ -228,12 +228,11 @@ fn schema(columns: &Columns) -> Schema {
         Field::new("actual", DataType::Float64, true),
         Field::new("labelled_at", time, true),
     ];
-    let references = columns.references.iter().map(|name| (format!("reference_{name}"), true));
-    let challengers = columns.challengers.iter().map(|name| (format!("challenger_{name}"), false));
+    let references = columns.references.iter().map(|name| format!("reference_{name}"));
+    let challengers = columns.challengers.iter().map(|name| format!("challenger_{name}"));
     let mut taken = BTreeSet::new();
-    for (name, is_nullable) in references.chain(challengers) {
-        let name = unused(name, &mut taken);
-        fields.push(Field::new(name, DataType::Float64, is_nullable));
+    for name in references.chain(challengers) {
+        fields.push(Field::new(unused(name, &mut taken), DataType::Float64, true));
     }
     Schema::new(fields)
 }
