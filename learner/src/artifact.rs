@@ -5,7 +5,6 @@
 //! give equal bytes; who, when and why live in the registry, not here.
 
 use crate::learners::Learner;
-use crate::state::Use;
 
 /// How much of a model some artifact bytes hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -113,17 +112,6 @@ pub fn apply(learner: &mut dyn Learner, form: Form, bytes: &[u8]) -> Result<(), 
     });
     result?;
     if reader.at == bytes.len() { Ok(()) } else { Err(DecodeError::Malformed(reader.at)) }
-}
-
-/// Appends only the tables that serving needs.
-pub fn serving_base(learner: &mut dyn Learner, bytes: &mut Vec<u8>) {
-    learner.tables(&mut |name, purpose, table| {
-        let mut section = Section::begin(name, bytes);
-        if purpose == Use::Serving {
-            table.published(&mut |index, bits| section.push(index, bits));
-        }
-        section.end();
-    });
 }
 
 struct Section<'a> {

@@ -9,6 +9,7 @@ use crate::effect::{Candidate, Effect, Sink, StateDigest};
 use crate::gate::{Refusal, Verdict};
 use crate::served::Promotion;
 use crate::spec::{Cadence, Promote};
+use crate::state::AnyTable;
 use crate::step::Step;
 use trueup_event::{Duration, EventTime};
 
@@ -134,27 +135,22 @@ impl Step {
 
     /// The digest of learners (as last published), join and gate.
     pub(crate) fn state_digest(&mut self) -> StateDigest {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.spec_digest);
-        for lineage in &mut self.lineages {
-            lineage.learner.tables(&mut |_, _, table| {
-                hasher.update(&table.digest().to_le_bytes());
-            });
-        }
-        hasher.update(&self.join.digest().to_le_bytes());
-        hasher.update(&self.gate.digest().to_le_bytes());
-        StateDigest(*hasher.finalize().as_bytes())
+        self.digest_over(|table| table.digest())
     }
 
     /// The digest of the state as it is now. What was learned since the last publish is folded in
     /// on a copy of the sums, so that asking changes nothing that a later delta holds.
     #[must_use]
     pub fn digest(&mut self) -> StateDigest {
+        self.digest_over(|table| table.current_digest())
+    }
+
+    fn digest_over(&mut self, sum: impl Fn(&dyn AnyTable) -> u128) -> StateDigest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.spec_digest);
         for lineage in &mut self.lineages {
             lineage.learner.tables(&mut |_, _, table| {
-                hasher.update(&table.current_digest().to_le_bytes());
+                hasher.update(&sum(table).to_le_bytes());
             });
         }
         hasher.update(&self.join.digest().to_le_bytes());
