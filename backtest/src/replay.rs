@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use trueup_connector::{Dataset, DeadLetterFile, NullTime, ReadRequest, Reader, TimeColumn};
-use trueup_event::{Control, EventBatch, EventTime, PartitionId, StreamId};
+use trueup_event::{EventBatch, EventTime, PartitionId, StreamId};
 use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
 use trueup_learner::features::FeatureSet;
 use trueup_learner::metrics::Errors;
@@ -350,7 +350,7 @@ impl<'a> Run<'a> {
         // A bounded replay stops where it is told to; what is held then stays held, as it would
         // live.
         if self.is_whole {
-            self.engine.control(&Control::Drain, &mut self.tally)?;
+            self.engine.drain(&mut self.tally);
         }
         self.engine.tell_pending(&mut self.tally);
         self.skipped = feeds.skipped();

@@ -352,7 +352,7 @@ impl Sink for Tally {
     fn take(&mut self, effect: Effect<'_>) {
         match effect {
             Effect::Outcome(outcome) => self.outcome(&outcome),
-            Effect::Candidate(candidate) => self.candidate(&candidate),
+            Effect::Candidate(candidate, _) => self.candidate(&candidate),
             Effect::DeadLetter(letter) => self.dead_letter(letter),
             Effect::Idle { boundaries } => self.gate.idle += boundaries,
         }

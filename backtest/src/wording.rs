@@ -206,6 +206,7 @@ fn refusal_detail(refusal: &Refusal, run: &RunReport) -> String {
             let ratio = number(*change_ratio);
             format!("answers moved by {ratio} of the champion's mean absolute error")
         }
+        Refusal::Held => "a person holds an earlier version".to_owned(),
         Refusal::NotAutomatic => "the definition lets no version serve by itself".to_owned(),
     }
 }

@@ -29,18 +29,22 @@ pub enum Control {
         /// Its size in bytes.
         size_bytes: u64,
     },
-    /// A person or another system made `version` the champion.
+    /// A person or another system made `version` the champion; a hold ends.
     Promote {
-        /// The version's number.
+        /// The version's number in the registry.
         version: u64,
     },
-    /// A person went back to an earlier version; 0 is the primary estimate alone.
+    /// A person went back to an earlier version, which is held: nothing replaces it until a
+    /// promotion.
     Rollback {
-        /// The version's number.
+        /// The version's number in the registry; 0 is the primary estimate alone.
         version: u64,
     },
-    /// A decision asked for the learner to start anew.
-    Retrain,
+    /// The learner starts anew: a decision's retrain, a warm start, a return to an earlier state.
+    Retrain {
+        /// The version whose state it goes on from; 0 is none, so that it starts from nothing.
+        from: u64,
+    },
     /// The sources are at their end: everything held is released as if the watermark had passed it.
     Drain,
 }

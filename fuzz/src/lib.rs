@@ -19,6 +19,7 @@ use trueup_learner::artifact::{self, Form};
 use trueup_learner::engine::Engine;
 use trueup_learner::features::FeatureSet;
 use trueup_learner::learners::{Features, Learner};
+use trueup_learner::state::Use;
 use trueup_pipeline::{Definition, Diagnostics, Project, RealtimeMlPipeline};
 
 /// One decoder.
@@ -46,11 +47,13 @@ pub const DECODERS: &[Decoder] = &[
 pub fn artifact(bytes: &[u8]) -> bool {
     let mut is_accepted = false;
     for spec in seeds::learners() {
-        for form in [Form::Base, Form::Delta] {
-            let mut learner = spec.build(&seeds::shape()).expect("the parameters are in range");
-            if artifact::apply(learner.as_mut(), form, bytes).is_ok() {
-                use_learner(learner.as_mut());
-                is_accepted = true;
+        for part in [Use::Serving, Use::Training] {
+            for form in [Form::Base, Form::Delta] {
+                let mut learner = spec.build(&seeds::shape()).expect("the parameters are in range");
+                if artifact::apply(learner.as_mut(), part, form, bytes).is_ok() {
+                    use_learner(learner.as_mut());
+                    is_accepted = true;
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::sync::Arc;
-use trueup_event::{Control, Duration, EventBatch, Origin, PartitionId, RowOrder, StreamId};
+use trueup_event::{Duration, EventBatch, Origin, PartitionId, RowOrder, StreamId};
 use trueup_learner::artifact;
 use trueup_learner::effect::{Effect, Sink};
 use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
@@ -147,7 +147,7 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
             }
         }
     }
-    engine.control(&Control::Drain, &mut Unheard).expect("a drain can always be obeyed");
+    engine.drain(&mut Unheard);
     saved.push(engine.save());
     saved
 }
@@ -221,11 +221,10 @@ pub fn artifacts() -> Vec<Vec<u8>> {
         for _ in 0..8 {
             super::use_learner(learner.as_mut());
         }
-        let mut bytes = Vec::new();
-        artifact::publish(learner.as_mut(), &mut bytes);
-        bytes
+        let (_, artifact) = artifact::publish(learner.as_mut());
+        [artifact.serving, artifact.training]
     };
-    learners().into_iter().map(artifact).collect()
+    learners().into_iter().flat_map(artifact).collect()
 }
 
 /// Durations in each unit.

@@ -163,18 +163,14 @@ fn predict_alone(bencher: Bencher<'_, '_>, name: &str) {
 fn publish(bencher: Bencher<'_, '_>, name: &str) {
     let mut run = Run::new(name, 180);
     run.feed();
-    let mut bytes = Vec::new();
-    artifact::publish(run.learner.as_mut(), &mut bytes);
+    artifact::publish(run.learner.as_mut());
     run.feed();
-    let changed_cells = artifact::publish(run.learner.as_mut(), &mut bytes).changed_cells;
+    let changed_cells = artifact::publish(run.learner.as_mut()).0.changed_cells;
     let run = std::cell::RefCell::new(run);
     bencher
         .counter(ItemsCount::new(changed_cells))
         .with_inputs(|| run.borrow_mut().feed())
-        .bench_local_values(|_| {
-            bytes.clear();
-            artifact::publish(run.borrow_mut().learner.as_mut(), &mut bytes).changed_cells
-        });
+        .bench_local_values(|_| artifact::publish(run.borrow_mut().learner.as_mut()));
 }
 
 #[divan::bench]

@@ -78,6 +78,22 @@ pub(crate) struct Questions {
     pub(crate) order: Vec<u32>,
 }
 
+impl Bound {
+    /// A digest of what the definition reads of a row, its time apart.
+    pub(crate) fn content(&self, row: usize) -> u64 {
+        match &self.rows {
+            Rows::Questions(questions) => {
+                let at = questions.order[row] as usize;
+                hash::mix(questions.keys[at].hash64(), questions.contents[at])
+            }
+            Rows::Labels(labels) => {
+                let (key, value) = &labels[row];
+                hash::mix(key.hash64(), value.to_bits())
+            }
+        }
+    }
+}
+
 impl Timed for Bound {
     fn len(&self) -> usize {
         self.times.len()

@@ -5,7 +5,7 @@
 //! decoded. Sources are not in it: they are read again from [`Engine::positions`].
 
 use crate::arena::Arena;
-use crate::artifact::{self, Form};
+use crate::artifact::{self, Cells, Form};
 use crate::engine::Engine;
 use crate::features::FeatureSet;
 use crate::gate::Gate;
@@ -13,12 +13,13 @@ use crate::join::{JoinState, Label};
 use crate::learners::BuildError;
 use crate::served::Served;
 use crate::spec::Spec;
-use crate::step::{Cursor, Scoreboard};
+use crate::state::Use;
+use crate::step::{Cursor, InputMark, Lineage, Scoreboard};
 use serde::{Deserialize, Serialize};
 use trueup_event::{Hold, PartitionId, SequencerState, StreamId};
 
 const MAGIC: &[u8; 8] = b"trueupck";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 8;
 const DIGEST: usize = 32;
 
@@ -64,15 +65,50 @@ struct Payload {
     served: Served,
     scores: Scoreboard,
     cursor: Cursor,
+    inputs: Vec<InputMark>,
     lineages: Vec<LineageState>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct LineageState {
-    published: Vec<u8>,
-    unpublished: Vec<u8>,
+    /// Serving and training tables as last published, then what changed since.
+    tables: [[Vec<u8>; 2]; 2],
+    /// Serving tables of the replica.
     replica: Vec<u8>,
     is_followed: bool,
+    published: Option<u64>,
+}
+
+const PARTS: [Use; 2] = [Use::Serving, Use::Training];
+
+impl LineageState {
+    fn of(lineage: &mut Lineage) -> Self {
+        let learner = lineage.learner.as_mut();
+        let mut cells = |which| PARTS.map(|part| artifact::encode(learner, part, which));
+        Self {
+            tables: [cells(Cells::Published), cells(Cells::Unpublished)],
+            replica: artifact::encode(lineage.replica.as_mut(), Use::Serving, Cells::Current),
+            is_followed: lineage.is_followed,
+            published: lineage.published,
+        }
+    }
+
+    fn restore(&self, lineage: &mut Lineage) -> Result<(), artifact::DecodeError> {
+        let learner = lineage.learner.as_mut();
+        let [published, unpublished] = &self.tables;
+        for (part, bytes) in PARTS.into_iter().zip(published) {
+            artifact::apply(learner, part, Form::Base, bytes)?;
+        }
+        artifact::settle(learner);
+        for (part, bytes) in PARTS.into_iter().zip(unpublished) {
+            artifact::apply(learner, part, Form::Delta, bytes)?;
+        }
+        let replica = lineage.replica.as_mut();
+        artifact::apply(replica, Use::Serving, Form::Base, &self.replica)?;
+        lineage.is_followed = self.is_followed;
+        lineage.published = self.published;
+        Ok(())
+    }
 }
 
 impl Engine {
@@ -85,18 +121,6 @@ impl Engine {
     /// The whole state as bytes.
     pub fn save(&mut self) -> Vec<u8> {
         let step = &mut self.step;
-        let state = |lineage: &mut crate::step::Lineage| {
-            let mut state = LineageState {
-                published: Vec::new(),
-                unpublished: Vec::new(),
-                replica: Vec::new(),
-                is_followed: lineage.is_followed,
-            };
-            artifact::base(lineage.learner.as_mut(), &mut state.published);
-            artifact::unpublished(lineage.learner.as_mut(), &mut state.unpublished);
-            artifact::current(lineage.replica.as_mut(), &mut state.replica);
-            state
-        };
         let payload = Payload {
             spec_digest: step.spec_digest,
             partitions: self.partitions.clone(),
@@ -112,7 +136,8 @@ impl Engine {
             served: step.served.clone(),
             scores: step.scores.clone(),
             cursor: step.cursor.clone(),
-            lineages: step.lineages.iter_mut().map(state).collect(),
+            inputs: step.inputs.clone(),
+            lineages: step.lineages.iter_mut().map(LineageState::of).collect(),
         };
         seal(&postcard::to_allocvec(&payload).expect("the state is plain data"))
     }
@@ -138,14 +163,7 @@ impl Engine {
             return Err(RestoreError::OtherPartitions);
         }
         for (lineage, state) in step.lineages.iter_mut().zip(&payload.lineages) {
-            let learner = lineage.learner.as_mut();
-            let damaged = |_| RestoreError::Damaged;
-            artifact::apply(learner, Form::Base, &state.published).map_err(damaged)?;
-            artifact::settle(learner);
-            artifact::apply(learner, Form::Delta, &state.unpublished).map_err(damaged)?;
-            let replica = lineage.replica.as_mut();
-            artifact::apply(replica, Form::Base, &state.replica).map_err(damaged)?;
-            lineage.is_followed = state.is_followed;
+            state.restore(lineage).map_err(|_| RestoreError::Damaged)?;
         }
         step.arena = payload.arena;
         step.join.restore(payload.join);
@@ -153,6 +171,7 @@ impl Engine {
         step.served = payload.served;
         step.scores = payload.scores;
         step.cursor = payload.cursor;
+        step.inputs = payload.inputs;
         engine.sequencer.restore(&payload.sequencer);
         engine.from = engine.positions();
         engine.buried = payload.buried;

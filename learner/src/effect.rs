@@ -1,8 +1,10 @@
 //! What the core wants done about the world, as values; carrying it out is the caller's affair.
 
 use crate::arena::Layout;
-use crate::artifact::Form;
+use crate::artifact::{Artifact, Form};
 use crate::gate::Verdict;
+use crate::metrics::Errors;
+use crate::step::InputMark;
 use serde::{Deserialize, Serialize};
 use trueup_event::{DeadLetter, EventTime};
 
@@ -27,8 +29,8 @@ pub enum Effect<'a> {
     DeadLetter(DeadLetter),
     /// A question came to its end.
     Outcome(Outcome<'a>),
-    /// A candidate was published and judged.
-    Candidate(Candidate),
+    /// A candidate was published and judged; with its artifacts, in the form that it says.
+    Candidate(Candidate, &'a Artifact),
     /// Publish points passed at which nothing had changed.
     Idle {
         /// How many.
@@ -120,12 +122,52 @@ pub struct Candidate {
     pub boundary: EventTime,
     /// Whether its artifact is a base or a delta.
     pub form: Form,
-    /// The size of its artifact.
+    /// The candidate of its lineage that a delta is against.
+    pub parent: Option<u64>,
+    /// The size of its two artifacts.
     pub artifact_bytes: u64,
     /// What the gate says.
     pub verdict: Verdict,
+    /// The time of the last label in it; none before the first.
+    pub trained_until: Option<EventTime>,
+    /// The number of events merged when it was published.
+    pub merged: u64,
+    /// How far each partition was merged then, in the order of the engine's partitions.
+    pub inputs: Vec<InputMark>,
+    /// How the primary estimate, its lineage's learner and what was served did so far.
+    pub scores: CandidateScores,
     /// The digest of the whole state at this point.
     pub digest: StateDigest,
+}
+
+/// Prequential errors up to a publish point.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CandidateScores {
+    /// Questions scored.
+    pub questions: u64,
+    /// Of the primary estimate.
+    pub primary: Option<Score>,
+    /// Of the lineage's learner.
+    pub corrected: Option<Score>,
+    /// Of what was served.
+    pub served: Option<Score>,
+}
+
+/// Errors in two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean absolute error, in the unit.
+    pub mae: f64,
+    /// Mean error, in the unit.
+    pub bias: f64,
+}
+
+impl Score {
+    /// Of these errors; none when there are none.
+    #[must_use]
+    pub fn of(errors: &Errors) -> Option<Self> {
+        Some(Self { mae: errors.mae()?, bias: errors.bias()? })
+    }
 }
 
 /// The digest of learners, join and gate.

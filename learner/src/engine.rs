@@ -7,31 +7,25 @@
 //! A live run, a replay and a run restored from any checkpoint call nothing else.
 
 use crate::arena::Slot;
+use crate::artifact::DecodeError;
 use crate::bind::{self, BindError, Bound, Rows};
 use crate::effect::{Effect, Fate, Outcome, Sink, StateDigest};
 use crate::features::FeatureSet;
 use crate::join::{Ask, Counts, Label};
 use crate::learners::BuildError;
+use crate::orders::Order;
 use crate::spec::{Late, Spec};
-use crate::step::Step;
+use crate::step::{InputMark, Step};
+use std::collections::VecDeque;
 use trueup_event::{
-    Control, DeadLetter, EventBatch, EventTime, Held, Hold, Merged, PartitionId, Reason, Role,
-    Sequencer, StreamId, Timed, Turn,
+    DeadLetter, EventBatch, EventTime, Held, Hold, Merged, PartitionId, Reason, Role, Sequencer,
+    StreamId, Timed, Turn,
 };
 
 /// The stream of questions.
 pub const QUESTIONS: StreamId = StreamId(0);
 /// The stream of labels.
 pub const LABELS: StreamId = StreamId(1);
-
-/// What the engine is fed with.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Events of one partition, in its order.
-    Events(&'a EventBatch),
-    /// Something decided outside the data.
-    Control(&'a Control),
-}
 
 /// What the engine wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +50,25 @@ pub enum InputError {
         /// The partition.
         partition: PartitionId,
     },
-    /// A control input that has no meaning for this run.
-    #[error("control input cannot be obeyed here: `{0:?}`")]
-    Control(Control),
+    /// A control input whose place has been passed.
+    #[error("control input belongs after `{position}` events, and `{merged}` are merged")]
+    Passed {
+        /// Its place.
+        position: u64,
+        /// Where the run stands.
+        merged: u64,
+    },
+    /// A version of a lineage that the definition does not have.
+    #[error("version is of lineage `{lineage}`, and the definition has `{lineages}`")]
+    Lineage {
+        /// The version's.
+        lineage: usize,
+        /// How many there are.
+        lineages: usize,
+    },
+    /// A version whose artifacts do not fit the definition.
+    #[error("version does not fit the definition")]
+    Version(#[source] DecodeError),
 }
 
 /// The pure core of one definition.
@@ -77,6 +87,8 @@ pub struct Engine {
     pub(crate) held_questions: u64,
     pub(crate) held_labels: u64,
     pub(crate) late_applied: u64,
+    /// Control inputs whose place is still to come, ascending.
+    pub(crate) orders: VecDeque<Order>,
 }
 
 impl Engine {
@@ -89,8 +101,10 @@ impl Engine {
         features: FeatureSet,
         partitions: &[(StreamId, PartitionId)],
     ) -> Result<Self, BuildError> {
+        let mut step = Step::new(spec, features)?;
+        step.inputs = vec![InputMark::default(); partitions.len()];
         Ok(Self {
-            step: Step::new(spec, features)?,
+            step,
             sequencer: Sequencer::new(partitions),
             partitions: partitions.to_vec(),
             from: vec![0; partitions.len()],
@@ -101,6 +115,7 @@ impl Engine {
             held_questions: 0,
             held_labels: 0,
             late_applied: 0,
+            orders: VecDeque::new(),
         })
     }
 
@@ -135,21 +150,16 @@ impl Engine {
         Counts { pending: labelled.pending + self.held_labels, ..labelled }
     }
 
+    /// The running maximum of the last merged event; none before the first.
+    #[must_use]
+    pub const fn frontier(&self) -> Option<EventTime> {
+        self.step.cursor.frontier
+    }
+
     /// Late events that were taken all the same (`late = "apply"`).
     #[must_use]
     pub const fn late_applied(&self) -> u64 {
         self.late_applied
-    }
-
-    /// Takes one input.
-    ///
-    /// # Errors
-    /// When it does not fit the definition or this run; the state is then unchanged.
-    pub fn feed(&mut self, input: Input<'_>, sink: &mut dyn Sink) -> Result<(), InputError> {
-        match input {
-            Input::Events(batch) => self.offer(batch, sink),
-            Input::Control(control) => self.control(control, sink),
-        }
     }
 
     /// Takes the next batch of a partition. Rows that cannot be used are counted at once; after a
@@ -176,29 +186,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Obeys a control input.
-    ///
-    /// # Errors
-    /// When it has no meaning for this run.
-    pub fn control(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<(), InputError> {
-        match control {
-            Control::Lift { stream, partition, before_offset, to } => {
-                let index = self.index(*stream, *partition)?;
-                self.sequencer.lift(index, *before_offset, *to);
-                Ok(())
-            }
-            Control::Drain => {
-                self.drain(sink);
-                Ok(())
-            }
-            // Files are the source's affair: by the time events come, it has obeyed.
-            Control::Discover { .. } => Ok(()),
-            Control::Promote { .. } | Control::Rollback { .. } | Control::Retrain => {
-                Err(InputError::Control(control.clone()))
-            }
-        }
-    }
-
     /// Says that a partition has no more events.
     pub fn end(&mut self, index: usize) {
         self.sequencer.end(index);
@@ -216,6 +203,9 @@ impl Engine {
 
     /// Takes one event, or says what is wanted.
     pub fn run_one(&mut self, sink: &mut dyn Sink) -> Option<Wants> {
+        if self.obey_next(sink) {
+            return None;
+        }
         match self.sequencer.peek() {
             Turn::Starved(index) => Some(Wants::Batch(index)),
             Turn::Ended => Some(Wants::Nothing),
@@ -245,7 +235,11 @@ impl Engine {
         }
     }
 
-    fn index(&self, stream: StreamId, partition: PartitionId) -> Result<usize, InputError> {
+    pub(crate) fn index(
+        &self,
+        stream: StreamId,
+        partition: PartitionId,
+    ) -> Result<usize, InputError> {
         let found = self.partitions.iter().position(|known| *known == (stream, partition));
         found.ok_or(InputError::Unknown { stream, partition })
     }
@@ -259,6 +253,9 @@ impl Engine {
             Rows::Labels(_) => Role::Label,
         };
         let (origin, is_future) = (bound.origins[merged.row], !bound.raises(merged.row));
+        let content = bound.content(merged.row);
+        self.step.inputs[merged.partition].pass(merged.place.offset, merged.time, content);
+        self.step.cursor.merged += 1;
         self.counts(role).fed += 1;
         let refused = if is_future {
             Some((Reason::Future, "further ahead of its record's timestamp than `future_max`"))
@@ -400,7 +397,8 @@ impl Engine {
         }
     }
 
-    fn drain(&mut self, sink: &mut dyn Sink) {
+    /// Releases everything that is held, as if the watermark had passed it: the end of a replay.
+    pub fn drain(&mut self, sink: &mut dyn Sink) {
         let Some(frontier) = self.step.cursor.frontier else { return };
         let past = EventTime::from_micros(frontier.micros().saturating_add(1));
         self.release(past, sink);

@@ -13,6 +13,7 @@
 //! What is scored is the answer that was given when the question was asked, never a later one.
 
 mod segments;
+mod verdict;
 
 use crate::confidence::{self, AsymptoticConfidence};
 use crate::metrics;
@@ -21,6 +22,7 @@ use segments::{Group, worse_by_at_least};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use trueup_event::{Duration, EventTime, hash};
+pub use verdict::{Refusal, Rival, Verdict};
 
 /// The number of units at which admission is meant to be quickest: the tuning of the sequence.
 const UNITS_BEST: f64 = 2_000.0;
@@ -32,88 +34,13 @@ const CHANGES_MIN: u64 = 20;
 /// A guarded metric must be worse by more than chance explains: so many standard errors of both.
 const GUARD_ERRORS: f64 = 2.0;
 
-/// What the gate says of a candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Its lineage has just proved better: it serves.
-    Admitted {
-        /// Independent units it was proved on.
-        units: u64,
-        /// Lower bound of the mean improvement per unit over no correction.
-        improvement_lower: f64,
-    },
-    /// Its lineage serves already, and the snapshot passed the checks.
-    Refreshed,
-    /// It equals the candidate before it.
-    Unchanged,
-    /// It does not serve.
-    Refused(Refusal),
-}
-
-/// Why a candidate does not serve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// Fewer independent units than the gate looks at.
-    TooLittleEvidence {
-        /// Units so far.
-        units: u64,
-        /// Units needed.
-        units_min: u64,
-    },
-    /// Not proved better.
-    NotBetter {
-        /// Than what.
-        rival: Rival,
-        /// Lower bound of the mean improvement per unit.
-        improvement_lower: f64,
-    },
-    /// A weight is NaN or infinite.
-    NotFinite,
-    /// A guarded metric got worse.
-    Guard {
-        /// The metric.
-        metric: String,
-        /// Hash of the category's value it got worse for; none is all questions.
-        segment: Option<u64>,
-        /// Than what.
-        rival: Rival,
-        /// By how much, in the metric's own scale.
-        worse_by: f64,
-    },
-    /// Answers moved too far since the champion's last refresh.
-    ChangeTooLarge {
-        /// Mean change of the answer over the champion's mean absolute error.
-        change_ratio: f64,
-    },
-    /// The definition says that no version serves by itself.
-    NotAutomatic,
-}
-
-impl Refusal {
-    /// The word used in counts.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::TooLittleEvidence { .. } => "too_little_evidence",
-            Self::NotBetter { .. } => "not_better",
-            Self::NotFinite => "not_finite",
-            Self::Guard { .. } => "guard",
-            Self::ChangeTooLarge { .. } => "change_too_large",
-            Self::NotAutomatic => "not_automatic",
-        }
-    }
-}
-
-/// What a candidate is measured against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rival {
-    /// The primary estimate alone.
-    NoCorrection,
-    /// What serves.
-    Champion,
+/// Whether what a person made serve is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The next candidate that passes replaces it.
+    Ends,
+    /// Nothing replaces it until the next promotion.
+    Begins,
 }
 
 /// The errors (actual minus answer) of one question.
@@ -141,6 +68,8 @@ pub struct Gate {
     /// How long a unit is open after its first score, where units are not join keys.
     unit_open: Duration,
     champion: Option<usize>,
+    /// Whether a person holds what serves.
+    is_held: bool,
     attempts: u64,
     lineages: Vec<Trial>,
     votes: Vec<Vote>,
@@ -199,20 +128,13 @@ impl Gate {
         }
         let alpha = 1.0 - spec.confidence;
         let sequence = AsymptoticConfidence::new(UNITS_BEST, alpha);
-        let trial = |attempt| Trial {
-            attempt,
-            over_none: sequence,
-            over_champion: sequence,
-            change_sum: 0.0,
-            served_sum: 0.0,
-            change_count: 0,
-        };
         Self {
             spec: spec.clone(),
             unit_open,
             champion: None,
+            is_held: false,
             attempts: lineages as u64,
-            lineages: (1..=lineages as u64).map(trial).collect(),
+            lineages: (1..=lineages as u64).map(|attempt| Trial::new(attempt, sequence)).collect(),
             votes: vec![Vote::default(); lineages],
             open: BTreeMap::new(),
             closing: VecDeque::new(),
@@ -313,6 +235,9 @@ impl Gate {
         if !is_finite {
             return Verdict::Refused(Refusal::NotFinite);
         }
+        if self.is_held {
+            return Verdict::Refused(Refusal::Held);
+        }
         let checked = if self.champion == Some(lineage) {
             self.check_change(lineage, is_served).map(|()| Verdict::Refreshed)
         } else {
@@ -339,6 +264,31 @@ impl Gate {
                 trial.attempt = self.attempts;
                 trial.over_champion = fresh;
             }
+        }
+    }
+
+    /// Obeys a person's word about what serves; none is no lineage of this definition. Held, no
+    /// candidate replaces it.
+    pub fn appoint(&mut self, lineage: Option<usize>, hold: Hold) {
+        self.is_held = hold == Hold::Begins;
+        match lineage {
+            Some(lineage) => self.promote(lineage),
+            None => self.champion = None,
+        }
+    }
+
+    /// Begins anew, as the learners do: no lineage serves by what it has proved so far.
+    pub fn restart(&mut self) {
+        self.champion = None;
+        (self.open, self.closing, self.open_digest) = (BTreeMap::new(), VecDeque::new(), 0);
+        self.votes.fill(Vote::default());
+        let sequence = AsymptoticConfidence::new(UNITS_BEST, 1.0 - self.spec.confidence);
+        for trial in &mut self.lineages {
+            self.attempts += 1;
+            *trial = Trial::new(self.attempts, sequence);
+        }
+        for group in &mut self.groups {
+            *group = Group::new(group.per.clone(), group.place);
         }
     }
 
@@ -418,6 +368,7 @@ impl Gate {
             words.extend(sums.into_iter().chain([trial.change_count]));
         }
         words.extend([self.open_digest as u64, (self.open_digest >> 64) as u64]);
+        words.extend(self.is_held.then_some(1));
         for group in &mut self.groups {
             let digest = group.refresh_digest();
             words.extend([digest as u64, (digest >> 64) as u64]);
@@ -427,6 +378,17 @@ impl Gate {
 }
 
 impl Trial {
+    const fn new(attempt: u64, sequence: AsymptoticConfidence) -> Self {
+        Self {
+            attempt,
+            over_none: sequence,
+            over_champion: sequence,
+            change_sum: 0.0,
+            served_sum: 0.0,
+            change_count: 0,
+        }
+    }
+
     fn take(&mut self, vote: Vote) {
         if vote.count > 0 {
             self.over_none.update(vote.over_none / f64::from(vote.count));

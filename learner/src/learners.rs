@@ -31,7 +31,7 @@ pub struct Features<'a> {
 pub type TableVisitor<'a> = dyn FnMut(&'static str, Use, &mut dyn AnyTable) + 'a;
 
 /// Learns to estimate the residual of the primary estimate.
-pub trait Learner: Send + std::fmt::Debug {
+pub trait Learner: Send + Sync + std::fmt::Debug {
     /// How many inputs it wants kept between a question and its label.
     fn inputs_len(&self) -> usize;
 
@@ -42,6 +42,9 @@ pub trait Learner: Send + std::fmt::Debug {
     /// Moves the model towards the `residual` that came true for `question`, at event time `now`;
     /// `inputs` are those written when it was asked.
     fn learn_one(&mut self, question: &Features<'_>, inputs: &[f64], now: EventTime, residual: f64);
+
+    /// A copy that goes its own way.
+    fn duplicate(&self) -> Box<dyn Learner>;
 
     /// Visits every table, always in the same order.
     fn tables(&mut self, visit: &mut TableVisitor<'_>);

@@ -21,6 +21,8 @@ pub mod learners;
 pub mod linfa_traits;
 pub mod loss;
 pub mod metrics;
+pub mod model;
+pub mod orders;
 mod publish;
 mod served;
 pub mod spec;

@@ -4,12 +4,12 @@
 //! publishes them all, and tells of those at which nothing had changed by their number alone. A
 //! version that the gate lets pass is queued for serving at this place of the merge order.
 
-use crate::artifact::{self, Form};
-use crate::effect::{Candidate, Effect, Sink, StateDigest};
+use crate::artifact::{self, Artifact, Cells, Form};
+use crate::effect::{Candidate, CandidateScores, Effect, Score, Sink, StateDigest};
 use crate::gate::{Refusal, Verdict};
-use crate::served::Promotion;
+use crate::served::{Current, Promotion};
 use crate::spec::{Cadence, Promote};
-use crate::state::AnyTable;
+use crate::state::{AnyTable, Use};
 use crate::step::Step;
 use trueup_event::{Duration, EventTime};
 
@@ -44,40 +44,53 @@ impl Step {
         self.cursor.is_changed = false;
         self.cursor.labels = 0;
         self.gate.close(boundary);
-        let count = self.lineages.len() as u64;
-        let mut found = Vec::with_capacity(self.lineages.len());
-        for index in 0..self.lineages.len() {
-            self.cursor.version += 1;
-            let mut bytes = std::mem::take(&mut self.scratch.bytes);
-            bytes.clear();
-            let lineage = &mut self.lineages[index];
-            let published = artifact::publish(lineage.learner.as_mut(), &mut bytes);
-            let ordinal = (self.cursor.version - 1) / count;
-            let is_base = ordinal.is_multiple_of(self.spec.publish.base_every.max(1));
-            let mut form = Form::Delta;
-            if is_base {
-                bytes.clear();
-                artifact::base(lineage.learner.as_mut(), &mut bytes);
-                form = Form::Base;
-            }
-            let verdict = self.judge(index, boundary, published);
-            self.promote(index, &verdict, form, &bytes);
-            found.push((form, bytes.len(), verdict));
-            self.scratch.bytes = bytes;
-        }
+        let found: Vec<_> =
+            (0..self.lineages.len()).map(|index| self.publish_one(index, boundary)).collect();
         let digest = self.state_digest();
-        let first = self.cursor.version + 1 - count;
-        for (index, (form, artifact_bytes, verdict)) in found.into_iter().enumerate() {
-            sink.take(Effect::Candidate(Candidate {
-                version: first + index as u64,
-                lineage: index,
-                boundary,
-                form,
-                artifact_bytes: artifact_bytes as u64,
-                verdict,
-                digest,
-            }));
+        for (mut candidate, artifact) in found {
+            candidate.digest = digest;
+            sink.take(Effect::Candidate(candidate, &artifact));
         }
+    }
+
+    /// Publishes and judges the candidate of one lineage; its digest is still to come.
+    fn publish_one(&mut self, index: usize, boundary: EventTime) -> (Candidate, Artifact) {
+        self.cursor.version += 1;
+        let ordinal = (self.cursor.version - 1) / self.lineages.len() as u64;
+        let lineage = &mut self.lineages[index];
+        let (published, mut artifact) = artifact::publish(lineage.learner.as_mut());
+        let mut form = Form::Delta;
+        if ordinal.is_multiple_of(self.spec.publish.base_every.max(1)) {
+            artifact = artifact::base(lineage.learner.as_mut());
+            form = Form::Base;
+        }
+        let parent = lineage.published.filter(|_| form == Form::Delta);
+        let verdict = self.judge(index, boundary, published);
+        if verdict != Verdict::Unchanged {
+            self.lineages[index].published = Some(self.cursor.version);
+        }
+        self.promote(index, &verdict, form, &artifact.serving);
+        let scores = CandidateScores {
+            questions: self.scores.primary.count(),
+            primary: Score::of(&self.scores.primary),
+            corrected: Score::of(&self.scores.lineages[index]),
+            served: Score::of(&self.scores.served),
+        };
+        let candidate = Candidate {
+            version: self.cursor.version,
+            lineage: index,
+            boundary,
+            form,
+            parent,
+            artifact_bytes: artifact.len_bytes() as u64,
+            verdict,
+            trained_until: self.cursor.trained_until,
+            merged: self.cursor.merged,
+            inputs: self.inputs.clone(),
+            scores,
+            digest: StateDigest([0; 32]),
+        };
+        (candidate, artifact)
     }
 
     fn judge(
@@ -87,9 +100,8 @@ impl Step {
         published: artifact::Published,
     ) -> Verdict {
         let current = self.served.newest();
-        let is_served = current.is_some_and(|current| {
-            current.trained_until.plus(self.spec.publish.expires) >= boundary
-        });
+        let expires = self.spec.publish.expires;
+        let is_served = current.is_some_and(|current| current.is_fresh(boundary, expires));
         if published.changed_cells == 0 && self.lineages[index].is_followed {
             return Verdict::Unchanged;
         }
@@ -100,23 +112,18 @@ impl Step {
         }
     }
 
-    fn promote(&mut self, index: usize, verdict: &Verdict, form: Form, bytes: &[u8]) {
-        match verdict {
-            Verdict::Admitted { .. } | Verdict::Refreshed => {}
-            Verdict::Unchanged => return,
-            Verdict::Refused(_) => {
-                self.lineages[index].is_followed = false;
-                return;
-            }
+    fn promote(&mut self, index: usize, verdict: &Verdict, form: Form, serving: &[u8]) {
+        if !verdict.is_promoted() {
+            // An unchanged candidate equals the one before it, so that a replica still follows.
+            self.lineages[index].is_followed &= *verdict == Verdict::Unchanged;
+            return;
         }
         self.gate.promote(index);
         let lineage = &mut self.lineages[index];
         let (form, bytes) = if form == Form::Base || lineage.is_followed {
-            (form, bytes.to_vec())
+            (form, serving.to_vec())
         } else {
-            let mut base = Vec::new();
-            artifact::base(lineage.learner.as_mut(), &mut base);
-            (Form::Base, base)
+            (Form::Base, artifact::encode(lineage.learner.as_mut(), Use::Serving, Cells::Published))
         };
         for (other, lineage) in self.lineages.iter_mut().enumerate() {
             lineage.is_followed = other == index;
@@ -125,9 +132,12 @@ impl Step {
         self.served.catch_up(frontier, &mut self.lineages);
         self.served.promote(Promotion {
             effective: frontier.plus(self.spec.publish.serving_delay),
-            lineage: index,
-            version: self.cursor.version,
-            trained_until: self.cursor.trained_until.unwrap_or(EventTime::MIN),
+            version: Current {
+                lineage: index,
+                number: self.cursor.version,
+                trained_until: self.cursor.trained_until.unwrap_or(EventTime::MIN),
+                is_held: false,
+            },
             form,
             bytes,
         });

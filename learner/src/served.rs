@@ -1,10 +1,12 @@
 //! Which version answers, at every place in merge order.
 //!
 //! A promoted version serves once the frontier has moved `serving_delay` beyond the place where it
-//! was published. The replica of the learner that answers is brought up to date from the very
-//! bytes of the artifact, base or delta, as a serving bridge does it.
+//! was published; what a person promotes or goes back to serves at once. The replica of the learner
+//! that answers is brought up to date from the very bytes of the serving artifact, base or delta,
+//! as a serving bridge does it.
 
 use crate::artifact::{self, Form};
+use crate::state::Use;
 use crate::step::Lineage;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -15,11 +17,9 @@ use trueup_event::{Duration, EventTime};
 pub(crate) struct Promotion {
     /// The frontier at which it begins to answer.
     pub(crate) effective: EventTime,
-    pub(crate) lineage: usize,
-    pub(crate) version: u64,
-    /// The time of the last label in it.
-    pub(crate) trained_until: EventTime,
+    pub(crate) version: Current,
     pub(crate) form: Form,
+    /// Its serving artifact.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -27,8 +27,11 @@ pub(crate) struct Promotion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Current {
     pub(crate) lineage: usize,
-    pub(crate) version: u64,
+    pub(crate) number: u64,
+    /// The time of the last label in it.
     pub(crate) trained_until: EventTime,
+    /// Whether a person holds it, so that it does not expire.
+    pub(crate) is_held: bool,
 }
 
 /// The versions that answer, and those on their way.
@@ -39,29 +42,27 @@ pub(crate) struct Served {
     newest: Option<Current>,
     /// The frontier at which the first version began to answer.
     since: Option<EventTime>,
-    /// From which version on each lineage served, ascending.
-    reigns: Vec<(u64, usize)>,
 }
 
 impl Served {
     /// Queues a promoted version.
     pub(crate) fn promote(&mut self, promotion: Promotion) {
-        let Promotion { lineage, version, trained_until, .. } = promotion;
-        self.newest = Some(Current { lineage, version, trained_until });
-        if self.reigns.last().is_none_or(|(_, last)| *last != lineage) {
-            self.reigns.push((version, lineage));
-        }
+        self.newest = Some(promotion.version);
         self.queue.push_back(promotion);
+    }
+
+    /// Lets a version answer from this frontier on, or none; its replica is up to date.
+    pub(crate) fn install(&mut self, version: Option<Current>, frontier: EventTime) {
+        self.queue.clear();
+        (self.current, self.newest) = (version, version);
+        if version.is_some() {
+            self.since = self.since.or(Some(frontier));
+        }
     }
 
     /// The version promoted last.
     pub(crate) fn newest(&self) -> Option<Current> {
         self.newest
-    }
-
-    /// The lineage whose version this is.
-    pub(crate) fn lineage_of(&self, version: u64) -> Option<usize> {
-        self.reigns.iter().rev().find(|(from, _)| *from <= version).map(|(_, lineage)| *lineage)
     }
 
     /// When the first version began to answer, in microseconds; later than everything before that.
@@ -74,11 +75,10 @@ impl Served {
         while let Some(next) = self.queue.front()
             && next.effective <= frontier
         {
-            let replica = &mut lineages[next.lineage].replica;
-            artifact::apply(replica.as_mut(), next.form, &next.bytes)
+            let replica = lineages[next.version.lineage].replica.as_mut();
+            artifact::apply(replica, Use::Serving, next.form, &next.bytes)
                 .expect("an artifact applies to the learner that wrote it");
-            let Promotion { lineage, version, trained_until, .. } = *next;
-            self.current = Some(Current { lineage, version, trained_until });
+            self.current = Some(next.version);
             self.since = self.since.or(Some(frontier));
             self.queue.pop_front();
         }
@@ -86,6 +86,13 @@ impl Served {
 
     /// The version that answers a question asked at `time`, unless its last label is too old.
     pub(crate) fn current(&self, time: EventTime, expires: Duration) -> Option<Current> {
-        self.current.filter(|current| current.trained_until.plus(expires) >= time)
+        self.current.filter(|current| current.is_fresh(time, expires))
+    }
+}
+
+impl Current {
+    /// Whether it may answer a question asked at `time`.
+    pub(crate) fn is_fresh(&self, time: EventTime, expires: Duration) -> bool {
+        self.is_held || self.trained_until.plus(expires) >= time
     }
 }

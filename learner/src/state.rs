@@ -13,6 +13,9 @@ pub trait Cell: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// The empty value: its bits are zero.
     const EMPTY: Self;
 
+    /// What its bits are.
+    const TYPE: CellType;
+
     /// Its bits.
     fn to_bits(self) -> u64;
 
@@ -25,6 +28,7 @@ pub trait Cell: Copy + std::fmt::Debug + Send + Sync + 'static {
 
 impl Cell for f64 {
     const EMPTY: Self = 0.0;
+    const TYPE: CellType = CellType::F64;
 
     fn to_bits(self) -> u64 {
         self.to_bits()
@@ -41,6 +45,7 @@ impl Cell for f64 {
 
 impl Cell for u64 {
     const EMPTY: Self = 0;
+    const TYPE: CellType = CellType::U64;
 
     fn to_bits(self) -> u64 {
         self
@@ -53,6 +58,17 @@ impl Cell for u64 {
     fn is_finite(self) -> bool {
         true
     }
+}
+
+/// What the eight bytes of a cell are, in little-endian order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellType {
+    /// Two floats of single precision.
+    F32Pair,
+    /// A float.
+    F64,
+    /// A whole number or bits.
+    U64,
 }
 
 /// Whether a table is needed to answer, or only to go on learning.
@@ -116,6 +132,9 @@ impl<C: Cell> Table<C> {
 
 /// A table of any cell type, as artifacts and checkpoints see it.
 pub trait AnyTable {
+    /// What its cells are.
+    fn cell_type(&self) -> CellType;
+
     /// The sum over all published cells: see [`hash::of_slot`].
     fn digest(&self) -> u128;
 
@@ -137,12 +156,13 @@ pub trait AnyTable {
 
     /// Writes a cell from its bits; refused when `index` is outside the table.
     fn load(&mut self, index: usize, bits: u64) -> bool;
-
-    /// Empties the table.
-    fn clear(&mut self);
 }
 
 impl<C: Cell> AnyTable for Table<C> {
+    fn cell_type(&self) -> CellType {
+        C::TYPE
+    }
+
     fn digest(&self) -> u128 {
         self.digest
     }
@@ -203,10 +223,6 @@ impl<C: Cell> AnyTable for Table<C> {
         }
         self.set(index, C::from_bits(bits));
         true
-    }
-
-    fn clear(&mut self) {
-        *self = Self::new(self.cells.len());
     }
 }
 

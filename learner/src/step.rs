@@ -16,7 +16,7 @@ use crate::served::Served;
 use crate::spec::{Cadence, LabelValue, Side, Spec};
 use serde::{Deserialize, Serialize};
 use trueup_event::{
-    DeadLetter, Duration, EventTime, Key, Origin, PartitionId, Place, Reason, StreamId,
+    DeadLetter, Duration, EventTime, Key, Origin, PartitionId, Place, Reason, StreamId, hash,
 };
 
 /// One learner and the replica of it that serves.
@@ -27,6 +27,8 @@ pub(crate) struct Lineage {
     /// Whether the replica (with what is queued for it) equals the last published candidate, so
     /// that a delta brings it up to date.
     pub(crate) is_followed: bool,
+    /// The number of its last candidate that was not unchanged: what the next delta is against.
+    pub(crate) published: Option<u64>,
 }
 
 /// Prequential scores of everything that answers.
@@ -56,12 +58,33 @@ pub(crate) struct Cursor {
     pub(crate) is_changed: bool,
     /// The number of the last candidate.
     pub(crate) version: u64,
+    /// The number of events merged.
+    pub(crate) merged: u64,
+    /// When the learners started anew, if ever: older questions vote no more.
+    pub(crate) anew_since: Option<EventTime>,
     /// The time of the last label learned.
     pub(crate) trained_until: Option<EventTime>,
     /// The frontier of the merge order.
     pub(crate) frontier: Option<EventTime>,
     /// The highest event time seen in event-time order.
     pub(crate) now: Option<EventTime>,
+}
+
+/// How far a partition is merged, and what it held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputMark {
+    /// The next offset to merge.
+    pub next_offset: u64,
+    /// A digest of all events before it: times and what the definition reads, in order.
+    pub digest: u64,
+}
+
+impl InputMark {
+    /// Goes beyond the event at `offset`.
+    pub(crate) fn pass(&mut self, offset: u64, time: EventTime, content: u64) {
+        self.next_offset = offset + 1;
+        self.digest = hash::mix(hash::mix(self.digest, time.micros() as u64), content);
+    }
 }
 
 /// The pure core after the hold.
@@ -78,8 +101,10 @@ pub struct Step {
     pub(crate) served: Served,
     pub(crate) scores: Scoreboard,
     pub(crate) cursor: Cursor,
+    /// How far each partition is merged, in the order of the partitions.
+    pub(crate) inputs: Vec<InputMark>,
     unit_is_key: bool,
-    pub(crate) scratch: Scratch,
+    scratch: Scratch,
 }
 
 /// Buffers that are used again, so that no event allocates.
@@ -88,7 +113,15 @@ pub(crate) struct Scratch {
     inputs: Vec<f64>,
     errors: Vec<f64>,
     changes: Vec<f64>,
-    pub(crate) bytes: Vec<u8>,
+}
+
+/// What the learners of a definition see.
+pub(crate) fn shape_of(spec: &Spec, features: &FeatureSet) -> Shape {
+    Shape {
+        categories: features.category_names().map(str::to_owned).collect(),
+        numbers: features.number_names().map(str::to_owned).collect(),
+        objective: spec.objective,
+    }
 }
 
 /// How long units of the gate stay open when they are not join keys.
@@ -102,17 +135,14 @@ impl Step {
     /// # Errors
     /// When a learner cannot be built as declared.
     pub fn new(spec: Spec, features: FeatureSet) -> Result<Self, BuildError> {
-        let shape = Shape {
-            categories: features.category_names().map(str::to_owned).collect(),
-            numbers: features.number_names().map(str::to_owned).collect(),
-            objective: spec.objective,
-        };
+        let shape = shape_of(&spec, &features);
         let mut lineages = Vec::new();
         for learner in &spec.learners {
             lineages.push(Lineage {
                 learner: learner.build(&shape)?,
                 replica: learner.build(&shape)?,
                 is_followed: false,
+                published: None,
             });
         }
         let layout = Layout::new(&Lengths {
@@ -138,6 +168,7 @@ impl Step {
                 since_admission: (0, [0.0; 3]),
             },
             cursor: Cursor::default(),
+            inputs: Vec::new(),
             unit_is_key: spec
                 .gate
                 .independent
@@ -147,13 +178,21 @@ impl Step {
                 inputs: vec![0.0; inputs_max],
                 errors: vec![0.0; count],
                 changes: vec![0.0; count],
-                bytes: Vec::new(),
             },
             layout,
             lineages,
             features,
             spec,
         })
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        shape_of(&self.spec, &self.features)
+    }
+
+    /// The lineage that published the candidate of this number.
+    fn lineage_of(&self, version: u64) -> usize {
+        ((version - 1) % self.lineages.len() as u64) as usize
     }
 
     /// The definition.
@@ -192,7 +231,7 @@ impl Step {
         row[layout.version] = 0;
         let current = served.current(time, spec.publish.expires);
         if let Some(current) = current {
-            row[layout.version] = current.version;
+            row[layout.version] = current.number;
         }
         if !recorded.is_nan() {
             // Something else answered: no version of ours did.
@@ -305,6 +344,8 @@ impl Step {
     }
 
     fn score(&mut self, slot: Slot, actual: f64) {
+        let version = self.arena.row(slot)[self.layout.version];
+        let served_by = (version != 0).then(|| self.lineage_of(version));
         let Self { layout, arena, scores, scratch, gate, served, .. } = self;
         let row = arena.row(slot);
         let error = |word: usize| actual - f64::from_bits(row[word]);
@@ -325,8 +366,6 @@ impl Step {
             let own = f64::from_bits(row[layout.answers.start + index]);
             scratch.changes[index] = (own - answer).abs();
         }
-        let version = row[layout.version];
-        let served_by = if version == 0 { None } else { served.lineage_of(version) };
         if let Some(lineage) = served_by.or(gate.champion())
             && row[layout.time] as i64 >= served.since_micros()
         {
@@ -335,6 +374,9 @@ impl Step {
             sums[0] += primary.abs();
             sums[1] += scratch.errors[lineage].abs();
             sums[2] += of_served.abs();
+        }
+        if self.cursor.anew_since.is_some_and(|since| row[layout.time] as i64 <= since.micros()) {
+            return;
         }
         let scores = Scores {
             primary,

@@ -24,8 +24,8 @@ pub enum Value<'a> {
 type Lookup<'l, 'v> = &'l dyn Fn(&str) -> Option<Value<'v>>;
 
 impl FeatureSet {
-    /// The features of one request: hashes of the categories, and the numbers, each in declared
-    /// order. `lookup` gives a column's value; `None` is null, as is a column not sent.
+    /// The features of one request: writes the hashes of the categories, and the numbers, each in
+    /// declared order, in place of what the buffers held. `lookup` gives a column's value; `None` is null, as is a column not sent.
     ///
     /// # Errors
     /// When a value cannot serve its feature: the same refusals as [`FeatureSet::bind`], and values
@@ -33,12 +33,14 @@ impl FeatureSet {
     pub fn bind_row<'v>(
         &self,
         lookup: &dyn Fn(&str) -> Option<Value<'v>>,
-    ) -> Result<(Vec<u64>, Vec<f64>), Refusal> {
-        let mut categories = Vec::with_capacity(self.categories.len());
+        categories: &mut Vec<u64>,
+        numbers: &mut Vec<f64>,
+    ) -> Result<(), Refusal> {
+        categories.clear();
+        numbers.clear();
         for category in &self.categories {
             categories.push(self.category(category, lookup)?.hash());
         }
-        let mut numbers = Vec::with_capacity(self.numbers.len());
         for feature in &self.numbers {
             let value = number(&feature.column, lookup)?.map(|value| match feature.shape {
                 NumberShape::Plain => value,
@@ -46,7 +48,7 @@ impl FeatureSet {
             });
             numbers.push(value.unwrap_or(f64::NAN));
         }
-        Ok((categories, numbers))
+        Ok(())
     }
 
     fn category<'v>(

@@ -161,8 +161,9 @@ proptest! {
         let set = every_kind();
         let batch = row.batch();
         let bound = set.bind(&batch).expect("types that serve");
-        match set.bind_row(&|column| row.value(column)) {
-            Ok((categories, numbers)) => {
+        let (mut categories, mut numbers) = (Vec::new(), Vec::new());
+        match set.bind_row(&|column| row.value(column), &mut categories, &mut numbers) {
+            Ok(()) => {
                 prop_assert_eq!(&bound.refused, &[]);
                 let column: Vec<u64> = bound.categories.iter().map(|hashes| hashes[0]).collect();
                 prop_assert_eq!(&column, &categories);
@@ -243,7 +244,8 @@ fn a_time_is_the_same_in_every_unit() {
         let bound = set.bind(&batch(vec![("t", array)])).expect("binds");
         assert_eq!(bound.categories, [[hash::of_text("147")]]);
     }
-    let (categories, _) = set.bind_row(&|_| Some(Value::Text(text))).expect("binds");
+    let mut categories = Vec::new();
+    set.bind_row(&|_| Some(Value::Text(text)), &mut categories, &mut Vec::new()).expect("binds");
     assert_eq!(categories, [hash::of_text("147")]);
 
     let naive: ArrayRef = Arc::new(TimestampSecondArray::from(vec![seconds]));
@@ -309,7 +311,11 @@ fn columns_that_cannot_serve_are_named_with_a_remedy() {
         assert_eq!(refusal.to_string(), text);
         assert!(refusal.hint().starts_with(hint), "{}", refusal.hint());
     }
-    let refusal = set(&[category("speed")]).bind_row(&|_| Some(Value::Number(1.5)));
+    let refusal = set(&[category("speed")]).bind_row(
+        &|_| Some(Value::Number(1.5)),
+        &mut Vec::new(),
+        &mut Vec::new(),
+    );
     let refusal = refusal.expect_err("cannot serve");
     assert_eq!(refusal.detail, "value cannot serve as a category, being a float: `speed`");
 }

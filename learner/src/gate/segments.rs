@@ -15,7 +15,7 @@ const SEGMENTS_MAX: usize = 1_024;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Group {
     pub(super) per: Option<String>,
-    place: Option<usize>,
+    pub(super) place: Option<usize>,
     pub(super) segments: BTreeMap<u64, Sketches>,
     digest: u128,
     dirty: Vec<u64>,

@@ -76,7 +76,7 @@ const HEAD: usize = 2;
 const SCALARS: usize = 3;
 
 /// The elastic net learner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ElasticNet {
     window: Duration,
     refit_every: Duration,
@@ -226,6 +226,10 @@ impl Learner for ElasticNet {
             }
             self.cursor.set(1, next_multiple(now, self.refit_every).micros() as u64);
         }
+    }
+
+    fn duplicate(&self) -> Box<dyn Learner> {
+        Box::new(self.clone())
     }
 
     fn tables(&mut self, visit: &mut TableVisitor<'_>) {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::loss::Loss;
 use crate::spec::Objective;
-use crate::state::{Cell, Table, Use};
+use crate::state::{Cell, CellType, Table, Use};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trueup_event::{EventTime, hash};
@@ -108,6 +108,7 @@ struct Weight {
 
 impl Cell for Weight {
     const EMPTY: Self = Self { weight: 0.0, squares: 0.0 };
+    const TYPE: CellType = CellType::F32Pair;
 
     fn to_bits(self) -> u64 {
         u64::from(self.weight.to_bits()) | u64::from(self.squares.to_bits()) << 32
@@ -129,7 +130,7 @@ const ACTIVE_MAX: usize = 64;
 const CELL_MAX: f64 = 1e30;
 
 /// The hashed linear learner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Linear {
     crosses: Vec<Vec<usize>>,
     categories: usize,
@@ -267,6 +268,10 @@ impl Learner for Linear {
             self.dense.set(index, cell);
             self.scaler.observe(index, question.numbers[index]);
         }
+    }
+
+    fn duplicate(&self) -> Box<dyn Learner> {
+        Box::new(self.clone())
     }
 
     fn tables(&mut self, visit: &mut TableVisitor<'_>) {

@@ -73,7 +73,7 @@ impl Default for RlsParams {
 const INPUTS_MAX: usize = 128;
 
 /// The recursive least squares learner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rls {
     recent: Vec<Vec<usize>>,
     rates: Vec<f64>,
@@ -287,6 +287,10 @@ impl Learner for Rls {
             self.scaler.observe(number, value);
         }
         self.remember(question.categories, now, residual);
+    }
+
+    fn duplicate(&self) -> Box<dyn Learner> {
+        Box::new(self.clone())
     }
 
     fn tables(&mut self, visit: &mut TableVisitor<'_>) {

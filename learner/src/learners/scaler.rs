@@ -21,7 +21,7 @@ pub(super) enum Centre {
 }
 
 /// Means and spreads of number inputs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Scaler {
     pub(super) table: Table<f64>,
     centres: Vec<Centre>,

@@ -60,7 +60,7 @@ impl Default for SegmentParams {
 const WIDTH: usize = 3;
 
 /// The segment learner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Segment {
     levels: Vec<Vec<usize>>,
     rate: f64,
@@ -171,6 +171,10 @@ impl Learner for Segment {
             cells[1] = cells[1] * kept + residual;
             cells[2] = cells[2] * kept + 1.0;
         }
+    }
+
+    fn duplicate(&self) -> Box<dyn Learner> {
+        Box::new(self.clone())
     }
 
     fn tables(&mut self, visit: &mut TableVisitor<'_>) {

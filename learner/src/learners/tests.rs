@@ -4,7 +4,7 @@ mod known;
 mod malformed;
 
 use super::*;
-use crate::artifact::{self, Form};
+use crate::artifact::{self, Artifact, Cells, Form};
 use std::collections::VecDeque;
 use trueup_event::{Duration, hash};
 
@@ -139,27 +139,26 @@ impl Run {
     }
 
     /// Everything that a checkpoint holds of the learner.
-    fn state(&mut self) -> [Vec<u8>; 2] {
-        let [mut base, mut unpublished] = [Vec::new(), Vec::new()];
-        artifact::base(self.learner.as_mut(), &mut base);
-        artifact::unpublished(self.learner.as_mut(), &mut unpublished);
-        [base, unpublished]
+    fn state(&mut self) -> [Artifact; 2] {
+        let learner = self.learner.as_mut();
+        let mut unpublished = |part| artifact::encode(learner, part, Cells::Unpublished);
+        let [serving, training] = PARTS.map(&mut unpublished);
+        [artifact::base(self.learner.as_mut()), Artifact { serving, training }]
     }
 
-    fn publish(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let published = artifact::publish(self.learner.as_mut(), &mut bytes);
+    fn publish(&mut self) -> Artifact {
+        let (published, artifact) = artifact::publish(self.learner.as_mut());
         assert!(published.all_finite, "{:?}", self.learner);
-        bytes
+        artifact
     }
 
     /// A new learner from [`Run::state`], with the same questions waiting.
     fn restored(&mut self, spec: &LearnerSpec, objective: Objective) -> Self {
         let [base, unpublished] = self.state();
         let mut learner = built(spec, objective);
-        artifact::apply(learner.as_mut(), Form::Base, &base).expect("our own bytes");
-        artifact::publish(learner.as_mut(), &mut Vec::new());
-        artifact::apply(learner.as_mut(), Form::Delta, &unpublished).expect("our own bytes");
+        apply(learner.as_mut(), Form::Base, &base);
+        artifact::settle(learner.as_mut());
+        apply(learner.as_mut(), Form::Delta, &unpublished);
         Self { learner, waiting: self.waiting.clone() }
     }
 
@@ -169,6 +168,15 @@ impl Run {
             digests.push([table.digest(), table.current_digest()]);
         });
         digests
+    }
+}
+
+const PARTS: [Use; 2] = [Use::Serving, Use::Training];
+
+/// Applies both parts of our own bytes.
+fn apply(learner: &mut dyn Learner, form: Form, artifact: &Artifact) {
+    for part in PARTS {
+        artifact::apply(learner, part, form, artifact.part(part)).expect("our own bytes");
     }
 }
 
@@ -210,14 +218,14 @@ fn same_inputs_same_bytes_and_deltas_add_up_to_the_base() {
             assert_eq!(run.state(), twin.state(), "{spec:?} {objective:?}");
             let delta = run.publish();
             assert_eq!(twin.publish(), delta, "{spec:?} {objective:?}");
-            artifact::apply(follower.learner.as_mut(), Form::Delta, &delta).expect("our own bytes");
+            apply(follower.learner.as_mut(), Form::Delta, &delta);
             follower.publish();
             let [base, unpublished] = run.state();
             assert_eq!(follower.state(), [base.clone(), unpublished], "{spec:?} {objective:?}");
             let mut copy = Run::new(&spec, objective);
             // What the copy learned before must leave no trace.
             copy.feed_all(&events[..20]);
-            artifact::apply(copy.learner.as_mut(), Form::Base, &base).expect("our own bytes");
+            apply(copy.learner.as_mut(), Form::Base, &base);
             copy.publish();
             assert_eq!(copy.digests(), run.digests(), "{spec:?} {objective:?}");
             assert_eq!(copy.state(), run.state(), "{spec:?} {objective:?}");
@@ -238,7 +246,8 @@ fn a_learner_restored_anywhere_goes_on_bit_for_bit() {
             let mut bytes = Vec::new();
             for (i, event) in events.iter().enumerate().skip(from) {
                 if publish_at.contains(&i) {
-                    bytes.extend(run.publish());
+                    let artifact = run.publish();
+                    bytes.extend(PARTS.into_iter().flat_map(|part| artifact.part(part).to_vec()));
                 }
                 bytes.extend(run.feed(event).to_bits().to_le_bytes());
             }

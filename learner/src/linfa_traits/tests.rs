@@ -1,8 +1,9 @@
 //! What a linfa user may rely on.
 
 use super::*;
-use crate::artifact;
+use crate::artifact::{self, Cells};
 use crate::learners::{LEARNERS, elastic_net, linear, segment};
+use crate::state::Use;
 use linfa::prelude::*;
 use ndarray::{Array2, s};
 
@@ -36,9 +37,9 @@ fn every() -> Vec<OnlineParams> {
 }
 
 fn bytes(model: &mut OnlineModel) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    artifact::unpublished(model.learner_mut(), &mut bytes);
-    bytes
+    [Use::Serving, Use::Training]
+        .map(|part| artifact::encode(model.learner_mut(), part, Cells::Unpublished))
+        .concat()
 }
 
 #[test]

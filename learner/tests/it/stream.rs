@@ -267,7 +267,7 @@ impl Sink for Told {
                 Fate::Evicted => self.evicted += 1,
                 Fate::Pending => {}
             },
-            Effect::Candidate(candidate) => {
+            Effect::Candidate(candidate, _) => {
                 let boundary = candidate.boundary.micros();
                 self.digests.push((boundary, candidate.digest.to_string()));
                 self.artifact_bytes += candidate.artifact_bytes;
@@ -292,7 +292,7 @@ pub(crate) fn drive(engine: &mut Engine, streams: [&[EventBatch]; 2], told: &mut
         }
         next[index] += 1;
     }
-    engine.control(&trueup_event::Control::Drain, told).unwrap();
+    engine.drain(told);
     assert!(engine.questions().add_up(), "{:?}", engine.questions());
     assert!(engine.labels().add_up(), "{:?}", engine.labels());
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// Applies `bytes` to `learner` and uses whatever it then is.
 fn survives(learner: &mut dyn Learner, form: Form, bytes: &[u8], event: &Event) -> bool {
-    let is_applied = artifact::apply(learner, form, bytes).is_ok();
+    let is_applied = artifact::apply(learner, Use::Serving, form, bytes).is_ok();
     let mut inputs = vec![0.0; learner.inputs_len()];
     learner.predict_one(&event.features(), &mut inputs);
     for _ in 0..2 {
@@ -13,16 +13,20 @@ fn survives(learner: &mut dyn Learner, form: Form, bytes: &[u8], event: &Event) 
     is_applied
 }
 
+/// The serving base of a learner that has learned.
+fn serving(kind: &LearnerKind, events: &[Event]) -> Vec<u8> {
+    let mut run = Run::new(&small(kind), Objective::Median);
+    run.feed_all(events);
+    run.publish();
+    run.state()[0].serving.clone()
+}
+
 #[test]
 fn truncations_and_flips_are_survived() {
     let events = stream(40, [1.0; 3]);
     for kind in LEARNERS {
-        let spec = small(kind);
-        let mut run = Run::new(&spec, Objective::Median);
-        run.feed_all(&events);
-        run.publish();
-        let [base, _] = run.state();
-        let mut learner = built(&spec, Objective::Median);
+        let base = serving(kind, &events);
+        let mut learner = built(&small(kind), Objective::Median);
         for len in 0..base.len() {
             let is_applied = survives(learner.as_mut(), Form::Base, &base[..len], &events[0]);
             assert!(!is_applied, "{} cut at {len}", kind.name);
@@ -40,35 +44,37 @@ fn truncations_and_flips_are_survived() {
 }
 
 #[test]
-fn random_bytes_are_survived() {
-    let event = &stream(1, [1.0; 3])[0];
+fn random_cells_are_survived() {
+    let events = stream(40, [1.0; 3]);
     let mut draws = Draws(23);
     for kind in LEARNERS {
+        let base = serving(kind, &events);
+        let header = 8 + u64::from_le_bytes(*base.first_chunk().expect("a header")) as usize;
         let mut learner = built(&small(kind), Objective::Mean);
-        let mut names = Vec::new();
-        learner.tables(&mut |name, _, _| names.push(name));
-        for i in 0..10_000 {
-            let len = (40.0 * draws.next()) as usize;
-            let mut bytes: Vec<u8> = (0..len).map(|_| (256.0 * draws.next()) as u8).collect();
-            if i % 2 == 0 {
-                // A true beginning, so that what follows is read at all.
-                let count = [(4.0 * draws.next()) as u8, 0, 0, 0];
-                let name = names[0].as_bytes();
-                let head = [&[name.len() as u8], name, count.as_slice(), &bytes];
-                bytes = head.concat();
+        for _ in 0..2_000 {
+            // A true header, so that what follows is read at all.
+            let mut bytes = base.clone();
+            for byte in &mut bytes[header..] {
+                *byte = (256.0 * draws.next()) as u8 >> (8.0 * draws.next()) as u32;
             }
-            survives(learner.as_mut(), Form::Delta, &bytes, event);
+            survives(learner.as_mut(), Form::Delta, &bytes, &events[0]);
         }
     }
 }
 
 #[test]
-fn an_artifact_of_another_learner_is_named() {
-    let bytes = Run::new(&small(&linear::KIND), Objective::Mean).publish();
+fn an_artifact_of_another_learner_or_part_is_named() {
+    let artifact = Run::new(&small(&linear::KIND), Objective::Mean).publish();
     let mut learner = built(&small(&segment::KIND), Objective::Mean);
-    let error = artifact::apply(learner.as_mut(), Form::Base, &bytes).expect_err("not its bytes");
+    let mut refused = |part, bytes: &[u8]| {
+        let error = artifact::apply(learner.as_mut(), part, Form::Base, bytes);
+        error.expect_err("not its bytes").to_string()
+    };
     assert_eq!(
-        error.to_string(),
-        "artifact holds table `weights` where `segments` belongs: it is of another learner"
+        refused(Use::Serving, &artifact.serving),
+        "artifact holds `dense.index` where table `segments.index` belongs: it is of another \
+         learner"
     );
+    let own = Run::new(&small(&segment::KIND), Objective::Mean).publish();
+    refused(Use::Training, &own.serving);
 }
