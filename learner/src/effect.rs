@@ -132,6 +132,9 @@ pub struct Candidate {
     pub trained_until: Option<EventTime>,
     /// The number of events merged when it was published.
     pub merged: u64,
+    /// A digest of everything it is a function of, the definition apart: events in merge order, and
+    /// what was obeyed between them.
+    pub history: u64,
     /// How far each partition was merged then, in the order of the engine's partitions.
     pub inputs: Vec<InputMark>,
     /// How the primary estimate, its lineage's learner and what was served did so far.

@@ -86,6 +86,7 @@ impl Step {
             verdict,
             trained_until: self.cursor.trained_until,
             merged: self.cursor.merged,
+            history: self.cursor.history,
             inputs: self.inputs.clone(),
             scores,
             digest: StateDigest([0; 32]),

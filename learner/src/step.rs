@@ -60,6 +60,9 @@ pub(crate) struct Cursor {
     pub(crate) version: u64,
     /// The number of events merged.
     pub(crate) merged: u64,
+    /// A digest of everything the state is a function of: events in merge order, with the frontier
+    /// at each, and what was obeyed between them.
+    pub(crate) history: u64,
     /// When the learners started anew, if ever: older questions vote no more.
     pub(crate) anew_since: Option<EventTime>,
     /// The time of the last label learned.
