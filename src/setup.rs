@@ -27,6 +27,7 @@ impl Setup {
         let pipeline = definition.pipeline();
         for event in [&pipeline.question.event, &pipeline.label.event] {
             let Ok(location) = self.project.location(&self.environment, event) else { continue };
+            let Some(location) = location.files() else { continue };
             let dataset = Dataset::open(location, self.project.root())?;
             schemas.insert(event.clone(), dataset.schema().clone());
         }

@@ -6,7 +6,7 @@
 
 use crate::answer;
 use crate::arena::{Arena, Layout, Lengths, Slot};
-use crate::effect::{Effect, Fate, Outcome, Sink};
+use crate::effect::{CandidateKey, Effect, Fate, Outcome, Sink};
 use crate::features::FeatureSet;
 use crate::gate::{Gate, Scores};
 use crate::join::{self, Ask, Join, Label, Ordinal, Refused};
@@ -27,8 +27,8 @@ pub(crate) struct Lineage {
     /// Whether the replica (with what is queued for it) equals the last published candidate, so
     /// that a delta brings it up to date.
     pub(crate) is_followed: bool,
-    /// The number of its last candidate that was not unchanged: what the next delta is against.
-    pub(crate) published: Option<u64>,
+    /// Its last candidate that was not unchanged: what the next delta is against.
+    pub(crate) published: Option<CandidateKey>,
 }
 
 /// Prequential scores of everything that answers.

@@ -37,7 +37,7 @@ impl Kept {
             let (candidate, artifact) = &self.versions[&number];
             serving.insert(0, (candidate.form, artifact.serving.clone()));
             training.insert(0, (candidate.form, artifact.training.clone()));
-            at = candidate.parent;
+            at = candidate.parent.map(|parent| parent.version);
         }
         assert_eq!(serving[0].0, Form::Base);
         let candidate = &self.versions[&version].0;
