@@ -98,7 +98,8 @@ impl Dataset {
                 file.forget_footer();
             }
         }
-        let columns = Columns::unite(&files);
+        let shapes: Vec<_> = files.iter().map(DataFile::shape).collect();
+        let columns = Columns::unite(&shapes);
         let schema = columns.schema();
         let labels = files.iter().map(|file| file.label.clone()).collect();
         let data = Arc::new(Data { files, columns });

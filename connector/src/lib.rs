@@ -15,9 +15,12 @@
 pub mod dataset;
 pub mod dead_letters;
 pub mod error;
+pub mod live;
+pub mod log;
 pub mod request;
 pub mod write;
 
+mod disk;
 mod io;
 mod location;
 mod sources;
@@ -25,5 +28,6 @@ mod sources;
 pub use dataset::Dataset;
 pub use dead_letters::DeadLetterFile;
 pub use error::{Error, ErrorKind};
+pub use live::{LiveSource, Polled};
 pub use request::{EpochUnit, NullTime, ReadRequest, TimeColumn};
 pub use sources::parquet::Reader;

@@ -175,7 +175,7 @@ impl Engine {
         } else {
             bind::labels(&step.spec, from, batch)?
         };
-        let until = batch.first_offset + batch.len() as u64;
+        let until = batch.next_offset;
         for (offset, letter) in bound.dead.drain(..) {
             if offset >= self.buried[index] {
                 self.bury(letter, sink);
