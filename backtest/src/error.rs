@@ -22,6 +22,17 @@ pub enum Error {
     /// Reading a data set that several definitions share.
     #[error(transparent)]
     Shared(std::sync::Arc<trueup_connector::Error>),
+    /// Reading the registry.
+    #[error(transparent)]
+    Registry(#[from] trueup_registry::Error),
+    /// The record or the definition of a version is not what this program writes.
+    #[error("the record of version `{version}` cannot be read: {error}")]
+    Record {
+        /// The version.
+        version: u64,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
     /// Writing the predictions.
     #[error(transparent)]
     Predictions(#[from] crate::predictions::Error),
@@ -35,6 +46,8 @@ impl Error {
             Self::Connector(error) => error.hint(),
             Self::Shared(error) => error.hint(),
             Self::Feature(error) => Some(error.hint()),
+            Self::Registry(error) => error.hint(),
+            Self::Record { .. } => Some("read it with the version of this program that wrote it"),
             Self::Input(_) | Self::Build(_) | Self::Predictions(_) => None,
         }
     }
