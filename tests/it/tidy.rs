@@ -19,6 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("learner", &["event"]),
     ("pipeline", &["event", "learner"]),
     ("connector", &["event"]),
+    ("registry", &["event"]),
     ("backtest", &["event", "learner", "pipeline", "connector"]),
     (".", &["event", "learner", "pipeline", "connector", "backtest"]),
 ];
