@@ -53,7 +53,8 @@ impl Setup {
     }
 
     fn source(&self, event: &str) -> Result<Source, Failure> {
-        let location = self.project.location(&self.environment, event)?.to_owned();
+        let location = self.project.location(&self.environment, event)?;
+        let location = location.files().unwrap_or_default().to_owned();
         let time = self.project.event(event).map_or_else(|| TimeColumn::new("time"), time_column);
         Ok(Source { location, base: self.project.root().to_path_buf(), time })
     }

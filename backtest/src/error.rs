@@ -22,6 +22,22 @@ pub enum Error {
     /// Reading a data set that several definitions share.
     #[error(transparent)]
     Shared(std::sync::Arc<trueup_connector::Error>),
+    /// A topic that nothing was appended to yet.
+    #[error("no such topic in `{}`: `{topic}`", folder.display())]
+    NoTopic {
+        /// The topic.
+        topic: String,
+        /// The folder of topics.
+        folder: std::path::PathBuf,
+    },
+    /// An event that a recording does not have.
+    #[error("event is not in the recording `{}`: `{event}`", folder.display())]
+    NotRecorded {
+        /// The event.
+        event: String,
+        /// The recording's folder.
+        folder: std::path::PathBuf,
+    },
     /// Reading the registry.
     #[error(transparent)]
     Registry(#[from] trueup_registry::Error),
@@ -47,6 +63,8 @@ impl Error {
             Self::Shared(error) => error.hint(),
             Self::Feature(error) => Some(error.hint()),
             Self::Registry(error) => error.hint(),
+            Self::NoTopic { .. } => Some("append events to it with `trueup append`"),
+            Self::NotRecorded { .. } => Some("set `record` in the environment and run it first"),
             Self::Record { .. } => Some("read it with the version of this program that wrote it"),
             Self::Input(_) | Self::Build(_) | Self::Predictions(_) => None,
         }

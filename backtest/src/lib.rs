@@ -14,13 +14,17 @@ mod findings;
 mod fixture;
 pub mod page;
 pub mod predictions;
+pub mod publication;
 pub mod replay;
 pub mod report;
+pub mod source;
 pub mod table;
 mod tally;
 mod vocabulary;
 mod wording;
 
 pub use error::Error;
-pub use replay::{Job, Options, Output, Progress, Source, replay};
+pub use columns::requests;
+pub use replay::{Job, Options, Output, Progress, replay};
 pub use report::Report;
+pub use source::{Opened, Place, Source};

@@ -12,6 +12,7 @@ use trueup_learner::effect::{Candidate, CandidateKey, CandidateScores};
 use trueup_learner::gate::Verdict;
 use trueup_learner::orders::Stored;
 use trueup_learner::spec::Spec;
+use trueup_learner::step::InputMark;
 use trueup_registry::{ModelRegistry, NewVersion};
 
 /// What the registry keeps of a version's making: the lineage record.
@@ -167,10 +168,11 @@ impl Publication {
 
     fn record(&self, candidate: &Candidate) -> Record {
         let marks = candidate.inputs.iter().zip(&self.partitions);
-        let input = |(mark, (event, partition)): (_, &(String, u32))| {
-            let trueup_learner::step::InputMark { next_offset, digest } = *mark;
-            let (event, partition) = (event.clone(), *partition);
-            Input { event, partition, next_offset, digest: format!("{digest:016x}") }
+        let input = |(mark, (event, partition)): (&InputMark, &(String, u32))| Input {
+            event: event.clone(),
+            partition: *partition,
+            next_offset: mark.next_offset,
+            digest: format!("{:016x}", mark.digest),
         };
         Record {
             pipeline: self.spec.name.clone(),
