@@ -12,7 +12,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
-fn runtime() -> Result<&'static Handle, Error> {
+pub(crate) fn runtime() -> Result<&'static Handle, Error> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
         Builder::new_multi_thread().worker_threads(1).thread_name("trueup-io").enable_all().build()

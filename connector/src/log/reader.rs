@@ -8,6 +8,7 @@ use super::segment::{self, SegmentKind};
 use super::topic::{self, TopicColumns};
 use super::{RECORD_TIME_COLUMN, commit, describe, seal};
 use crate::error::{Error, ErrorKind};
+use crate::{claim, disk};
 use crate::live::rows::{RowReader, Stored};
 use crate::live::{LiveSource, Polled};
 use crate::request::ReadRequest;
@@ -107,7 +108,7 @@ impl LogReader {
         from_offset: u64,
         request: &ReadRequest,
     ) -> Result<Self, Error> {
-        let topic = topic::folder(folder, topic)?;
+        let topic = disk::named_folder(folder, topic)?;
         let reader = Self {
             folder: segment::partition_folder(&topic, partition),
             partition,
@@ -164,7 +165,7 @@ impl LogReader {
         let durable = commit::read(&self.folder)?.map(|mark| mark.next_offset);
         match durable {
             Some(durable) if self.position < durable => Ok(Limit::Durable(durable)),
-            Some(_) | None if topic::has_writer(&self.topic)? => {
+            Some(_) | None if claim::has_writer(&self.topic)? => {
                 Ok(Limit::Durable(durable.unwrap_or(0)))
             }
             Some(_) | None => Ok(Limit::Sound),
