@@ -18,6 +18,7 @@ pub mod error;
 pub mod folder;
 pub mod live;
 pub mod log;
+pub mod recording;
 pub mod request;
 pub mod store;
 pub mod write;

@@ -9,6 +9,7 @@ use super::topic::{self, TopicColumns};
 use super::{RECORD_TIME_COLUMN, commit, describe, seal};
 use crate::error::{Error, ErrorKind};
 use crate::{claim, disk};
+use crate::io::caught;
 use crate::live::rows::{RowReader, Stored};
 use crate::live::{LiveSource, Polled};
 use crate::request::ReadRequest;
@@ -434,7 +435,7 @@ impl SealedReader {
         let file = File::open(&path)
             .map_err(|error| Error::disk("cannot read the sealed segment", &path, error))?;
         let cannot = |error| damaged("cannot read the sealed segment", &label, error);
-        let batches = frame::caught(&label, || {
+        let batches = caught(&label, || {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
             let names: Vec<&str> = rows.names().chain([RECORD_TIME_COLUMN]).collect();
             let fields = builder.schema().fields().iter().enumerate();
@@ -452,7 +453,7 @@ impl SealedReader {
 
     fn next(&mut self) -> Result<Option<Rows>, Error> {
         let label = self.path.display().to_string();
-        let next = frame::caught(&label, || self.batches.next().transpose())?;
+        let next = caught(&label, || self.batches.next().transpose())?;
         let next = next.map_err(|error| {
             Error::corrupt(format!("cannot decode the sealed segment: `{label}`"))
                 .caused_by(error)
