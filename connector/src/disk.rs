@@ -3,7 +3,7 @@
 use crate::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// Unfinished files begin with this; whoever owns the folder may remove them.
@@ -21,6 +21,17 @@ pub(crate) fn temporary(folder: &Path, prefix: &str) -> io::Result<NamedTempFile
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
+}
+
+/// The folder in `parent` of something that has a name: a topic, an event.
+pub(crate) fn named_folder(parent: &Path, name: &str) -> Result<PathBuf, Error> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_name = !name.is_empty() && name.len() <= 200 && name.chars().all(is_plain);
+    if !is_name || name.starts_with('.') {
+        return Err(Error::invalid(format!("not a name for a folder: `{name}`"))
+            .with_hint("use letters, digits, `_`, `-` and `.`, the first of them not a dot"));
+    }
+    Ok(parent.join(name))
 }
 
 /// Makes an unfinished file durable and gives it its name, replacing what is there.

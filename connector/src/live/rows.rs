@@ -84,11 +84,28 @@ impl RowReader {
         known: &Schema,
         label: &str,
     ) -> Result<(), Error> {
+        let arrived = self.arrive(stored, known, label)?;
+        self.hand_out(arrived, RowOrder::Arrival);
+        Ok(())
+    }
+
+    /// Lets [`RowReader::next`] hand out rows.
+    pub(crate) fn hand_out(&mut self, arrived: Arrived, order: RowOrder) {
+        arrived.cut(self.request.stream, self.partition, order, &mut self.ready);
+    }
+
+    /// Reads rows of `label`.
+    pub(crate) fn arrive(
+        &mut self,
+        stored: Stored,
+        known: &Schema,
+        label: &str,
+    ) -> Result<Arrived, Error> {
         let schema = stored.rows.schema();
         if self.plan.as_ref().is_none_or(|plan| plan.stored != schema) {
             self.plan = Some(Plan::new(&self.request, schema, known, label)?);
         }
-        let Some(plan) = &mut self.plan else { return Ok(()) };
+        let plan = self.plan.as_mut().expect("it was just made");
         let cannot = |error| cannot_read(label, error);
         let decoded = plan
             .complete(&stored.rows)
@@ -114,10 +131,7 @@ impl RowReader {
         let first = stored.first_offset;
         let origins = (first..).take(times.len()).map(|offset| Origin::new(0, offset)).collect();
         let record_times = stored.record_times;
-        let arrived = Arrived { first_offset: first, rows, times, origins, record_times, lost };
-        let (stream, order) = (self.request.stream, RowOrder::Arrival);
-        arrived.cut(stream, self.partition, order, &mut self.ready);
-        Ok(())
+        Ok(Arrived { first_offset: first, rows, times, origins, record_times, lost })
     }
 }
 
@@ -186,7 +200,7 @@ pub(crate) struct Arrived {
 
 impl Arrived {
     /// Cuts the rows into batches whose events come first.
-    pub(crate) fn cut(
+    fn cut(
         self,
         stream: StreamId,
         partition: PartitionId,

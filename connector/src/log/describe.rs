@@ -3,6 +3,7 @@
 use super::segment::{self, SegmentKind};
 use super::topic::{self, TopicColumns};
 use super::{commit, seal};
+use crate::disk;
 use crate::error::Error;
 use arrow::datatypes::SchemaRef;
 use std::path::Path;
@@ -45,7 +46,7 @@ pub fn topics(folder: &Path) -> Result<Vec<String>, Error> {
     for entry in entries {
         let entry = entry.map_err(cannot)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_topic = topic::folder(folder, &name).is_ok() && entry.path().is_dir();
+        let is_topic = disk::named_folder(folder, &name).is_ok() && entry.path().is_dir();
         if is_topic && topic::settings(&entry.path())?.is_some() {
             names.push(name);
         }
@@ -59,7 +60,7 @@ pub fn topics(folder: &Path) -> Result<Vec<String>, Error> {
 /// # Errors
 /// If its files cannot be read.
 pub fn describe(folder: &Path, topic: &str) -> Result<Option<TopicDescription>, Error> {
-    let topic = topic::folder(folder, topic)?;
+    let topic = disk::named_folder(folder, topic)?;
     let Some(settings) = topic::settings(&topic)? else { return Ok(None) };
     let partitions = (0..settings.partitions)
         .map(|number| partition(&segment::partition_folder(&topic, number)))

@@ -5,14 +5,13 @@
 //! record time in microseconds, 32–39 are zero. Numbers are little-endian.
 
 use crate::error::{Error, ErrorKind};
-use crate::io::panicked;
+use crate::io::caught;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{StreamDecoder, StreamReader};
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The length of a header.
 pub(super) const HEADER_BYTES: usize = 40;
@@ -130,9 +129,4 @@ pub(super) fn schema(payload: &[u8], label: &str) -> Result<SchemaRef, Error> {
 fn undecodable(label: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("a frame holds no rows: `{label}`"))
         .with_hint("it was not written by this program: restore the segment, or move it away")
-}
-
-/// Runs a decoder; its panic becomes an error.
-pub(super) fn caught<T>(label: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(label, panic.as_ref()))
 }

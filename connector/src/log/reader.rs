@@ -8,6 +8,8 @@ use super::segment::{self, SegmentKind};
 use super::topic::{self, TopicColumns};
 use super::{RECORD_TIME_COLUMN, commit, describe, seal};
 use crate::error::{Error, ErrorKind};
+use crate::{claim, disk};
+use crate::io::caught;
 use crate::live::rows::{RowReader, Stored};
 use crate::live::{LiveSource, Polled};
 use crate::request::ReadRequest;
@@ -107,7 +109,7 @@ impl LogReader {
         from_offset: u64,
         request: &ReadRequest,
     ) -> Result<Self, Error> {
-        let topic = topic::folder(folder, topic)?;
+        let topic = disk::named_folder(folder, topic)?;
         let reader = Self {
             folder: segment::partition_folder(&topic, partition),
             partition,
@@ -164,7 +166,7 @@ impl LogReader {
         let durable = commit::read(&self.folder)?.map(|mark| mark.next_offset);
         match durable {
             Some(durable) if self.position < durable => Ok(Limit::Durable(durable)),
-            Some(_) | None if topic::has_writer(&self.topic)? => {
+            Some(_) | None if claim::has_writer(&self.topic)? => {
                 Ok(Limit::Durable(durable.unwrap_or(0)))
             }
             Some(_) | None => Ok(Limit::Sound),
@@ -433,7 +435,7 @@ impl SealedReader {
         let file = File::open(&path)
             .map_err(|error| Error::disk("cannot read the sealed segment", &path, error))?;
         let cannot = |error| damaged("cannot read the sealed segment", &label, error);
-        let batches = frame::caught(&label, || {
+        let batches = caught(&label, || {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
             let names: Vec<&str> = rows.names().chain([RECORD_TIME_COLUMN]).collect();
             let fields = builder.schema().fields().iter().enumerate();
@@ -451,7 +453,7 @@ impl SealedReader {
 
     fn next(&mut self) -> Result<Option<Rows>, Error> {
         let label = self.path.display().to_string();
-        let next = frame::caught(&label, || self.batches.next().transpose())?;
+        let next = caught(&label, || self.batches.next().transpose())?;
         let next = next.map_err(|error| {
             Error::corrupt(format!("cannot decode the sealed segment: `{label}`"))
                 .caused_by(error)

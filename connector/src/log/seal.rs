@@ -8,6 +8,7 @@ use super::topic::TopicColumns;
 use super::{OFFSET_COLUMN, RECORD_TIME_COLUMN};
 use crate::disk;
 use crate::error::{Error, ErrorKind};
+use crate::io::caught;
 use crate::sources::parquet::file::damaged;
 use arrow::array::{ArrayRef, TimestampMicrosecondArray, UInt64Array, new_null_array};
 use arrow::compute::cast;
@@ -127,7 +128,7 @@ fn work(todo: &Receiver<Job>, shared: &Shared) {
             Job::Seal(path) => path.display().to_string(),
             Job::Retain { folder, .. } => folder.display().to_string(),
         };
-        let done = frame::caught(&subject, || match &job {
+        let done = caught(&subject, || match &job {
             Job::Seal(path) => seal(path),
             Job::Retain { folder, retention, now } => retain(folder, *retention, *now),
         });

@@ -1,44 +1,27 @@
-//! What holds for a topic as a whole: the number of partitions, the columns, and the one writer.
+//! What holds for a topic as a whole: the number of partitions, the columns.
 
 use super::{OFFSET_COLUMN, RECORD_TIME_COLUMN};
 use crate::disk;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::sources::parquet::schema::normal;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 const SETTINGS_NAME: &str = "topic.json";
 const SCHEMA_NAME: &str = "schema.arrow";
-const LOCK_NAME: &str = "writer.lock";
 const FORMAT: u32 = 1;
-
-/// Readers hold the lock for an instant to see whether there is a writer.
-const LOCK_ATTEMPTS: usize = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What `topic.json` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settings {
     format: u32,
     pub(super) partitions: u32,
-}
-
-/// The folder of a topic, whose name becomes a folder's.
-pub(super) fn folder(log: &Path, topic: &str) -> Result<PathBuf, Error> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let is_name = !topic.is_empty() && topic.len() <= 200 && topic.chars().all(is_plain);
-    if !is_name || topic.starts_with('.') {
-        return Err(Error::invalid(format!("not a name for a topic: `{topic}`"))
-            .with_hint("use letters, digits, `_`, `-` and `.`, the first of them not a dot"));
-    }
-    Ok(log.join(topic))
 }
 
 /// What a topic's file says; none if there is no such topic.
@@ -79,62 +62,6 @@ pub(super) fn establish(topic: &Path, wanted: Option<u32>) -> Result<Settings, E
             disk::replace(&topic.join(SETTINGS_NAME), &json)?;
             Ok(settings)
         }
-    }
-}
-
-/// The writer's claim to a topic; given up when dropped or when the process ends.
-#[derive(Debug)]
-pub(super) struct Claim {
-    _file: File,
-}
-
-impl Claim {
-    /// Claims a topic, or says who has.
-    pub(super) fn take(topic: &Path) -> Result<Self, Error> {
-        let path = topic.join(LOCK_NAME);
-        let cannot = |error| Error::disk("cannot lock the log", &path, error);
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true);
-        let mut file = options.open(&path).map_err(cannot)?;
-        for attempt in 1.. {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => return Err(taken(topic, &mut file)),
-                Err(TryLockError::Error(error)) => return Err(cannot(error)),
-            }
-        }
-        let pid = format!("{}\n", std::process::id());
-        let written = file.set_len(0).and_then(|()| file.rewind());
-        written.and_then(|()| file.write_all(pid.as_bytes())).map_err(cannot)?;
-        Ok(Self { _file: file })
-    }
-}
-
-fn taken(topic: &Path, file: &mut File) -> Error {
-    let mut pid = String::new();
-    // Without its number the error still says what is wrong.
-    let _ = file.read_to_string(&mut pid);
-    let (pid, path) = (pid.trim(), topic.display());
-    Error::new(ErrorKind::Invalid, format!("process {pid} is writing to the topic: `{path}`"))
-        .with_hint("a topic has one writer: stop that process, or append through it")
-}
-
-/// Whether a process has claimed the topic.
-pub(super) fn has_writer(topic: &Path) -> Result<bool, Error> {
-    let path = topic.join(LOCK_NAME);
-    let cannot = |error| Error::disk("cannot see whether the log is being written", &path, error);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(cannot(error)),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
 }
 

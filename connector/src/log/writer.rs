@@ -6,7 +6,8 @@
 use super::partition::PartitionWriter;
 use super::seal::{Job, Retention, Sealer};
 use super::segment::CutTail;
-use super::topic::{self, Claim, TopicColumns};
+use super::topic::{self, TopicColumns};
+use crate::claim::Claim;
 use crate::disk;
 use crate::error::{Error, ErrorKind};
 use arrow::record_batch::RecordBatch;
@@ -73,7 +74,7 @@ impl LogWriter {
     /// # Errors
     /// If another process is writing to it, the options do not fit it, or the disk fails.
     pub fn open(folder: &Path, topic: &str, options: LogOptions) -> Result<Self, Error> {
-        let topic = topic::folder(folder, topic)?;
+        let topic = disk::named_folder(folder, topic)?;
         disk::create_folder(&topic)?;
         let claim = Claim::take(&topic)?;
         disk::sweep(&topic)?;
