@@ -80,6 +80,7 @@ impl Backtest {
         let output = Output {
             predictions: self.predictions.clone(),
             dead_letters: self.dead_letters.clone(),
+            candidates: None,
         };
         let report = progress::with_bar(|progress| replay(&jobs, &options, &output, progress))?;
         // Before the first word on standard output: a failure leaves nothing there.
