@@ -67,6 +67,18 @@ impl StoreError {
         Self { hint, ..made }
     }
 
+    /// A failed reading of the local disk.
+    pub(super) fn reading(path: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let message = format!("cannot read: `{}`", path.display());
+                let made = Self::new(StoreErrorKind::Invalid, message).caused_by(error);
+                made.with_hint("allow this user to read it")
+            }
+            _ => Self::disk("cannot read", path, error),
+        }
+    }
+
     /// A failed call of an object store.
     pub(super) fn object(doing: &str, path: &str, error: object_store::Error) -> Self {
         use object_store::Error as E;
@@ -101,6 +113,7 @@ fn io_kind(kind: io::ErrorKind) -> (StoreErrorKind, Option<&'static str>) {
             (StoreErrorKind::ReadOnly, Some("allow this user to write there"))
         }
         io::ErrorKind::NotADirectory
+        | io::ErrorKind::AlreadyExists
         | io::ErrorKind::IsADirectory
         | io::ErrorKind::InvalidFilename
         | io::ErrorKind::InvalidInput => {
