@@ -427,3 +427,6 @@ impl State {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

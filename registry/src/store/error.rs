@@ -46,7 +46,7 @@ impl StoreError {
 
     /// What the person at the keyboard can do, where that is known.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 

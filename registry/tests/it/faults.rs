@@ -49,18 +49,32 @@ fn faults_lose_and_double_no_record_of_a_shard() {
     let sound = memory();
     let faulty = Arc::new(Faulty::new(Arc::clone(&sound), Faults::all(0.1), 11));
     let store: Arc<dyn Store> = Arc::clone(&faulty) as _;
-    let mut written = Vec::new();
+    let mut written = 0_u64;
+    let mut since = Vec::new();
+    let mut epoch = 0;
     while faulty.injected() < 2_000 {
         let (mut log, recovered) =
             insist(|| ShardLog::acquire(&store, &shard(), "a test", nonce()));
         let found: Vec<u64> = recovered.controls.iter().map(|c| c.position).collect();
-        assert_eq!(found, written);
-        for _ in 0..10 {
-            let position = written.len() as u64;
+        assert_eq!(found, since);
+        assert!(log.epoch() > epoch);
+        epoch = log.epoch();
+        for _ in 0..3 {
             let control = Control::Retrain;
-            let record = Record::Control { position, control, registry_entry: None };
+            let record = Record::Control { position: written, control, registry_entry: None };
             insist(|| log.append(record.clone()));
-            written.push(position);
+            since.push(written);
+            written += 1;
+        }
+        if epoch.is_multiple_of(2) {
+            let meta = serde_json::json!({ "written": written });
+            let record = Record::Checkpoint { meta, state: vec![7; 100] };
+            insist(|| log.append(record.clone()));
+            insist(|| log.collect());
+            since.clear();
         }
     }
+    assert!(written > 300, "{written}");
+    let status = ShardLog::peek(&sound, &shard()).unwrap().unwrap();
+    assert_eq!((status.epoch, status.damaged), (epoch, vec![]));
 }

@@ -128,6 +128,9 @@ fn a_rollback_holds_until_a_person_promotes() {
     let held = shard_side.publish(&[base("c")], &seen).unwrap();
     assert_eq!(held.promotion, Promotion::Held { entry });
     assert_eq!(champion(&shard_side), Some(1));
+    let seen = Commit { seen: entry, ..learner(1, 3) };
+    let moved = shard_side.promote(&alias(), 2, Expect::Anything, &seen).unwrap_err();
+    assert_eq!(moved.refusal(), Some(&Refusal::Held { alias: alias(), entry }));
     let to = RollbackTo::Previous;
     let error = shard_side.rollback(&alias(), to, Expect::Anything, &person(3)).unwrap_err();
     assert_eq!(error.refusal(), Some(&Refusal::NoPrevious { alias: alias() }));
