@@ -18,6 +18,7 @@ pub mod error;
 pub mod folder;
 pub mod live;
 pub mod log;
+pub mod ndjson;
 pub mod recording;
 pub mod request;
 pub mod store;

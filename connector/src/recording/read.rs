@@ -7,7 +7,7 @@ use super::{CONTROLS, RecordedControl};
 use crate::error::Error;
 use crate::request::ReadRequest;
 use crate::sources::parquet::file::damaged;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Recording {
 }
 
 fn event(name: &str, folder: &Path) -> Result<RecordedEvent, Error> {
-    let mut known = Vec::new();
+    let mut known: Vec<FieldRef> = Vec::new();
     let mut parts = Vec::new();
     for (partition, folder) in partitions(folder)? {
         let files = list(&folder)?;
@@ -152,7 +152,7 @@ fn event(name: &str, folder: &Path) -> Result<RecordedEvent, Error> {
             next_offset += footer.row_count;
             for field in footer.schema.fields() {
                 let is_own = OWN.contains(&field.name().as_str());
-                if !is_own && !known.iter().any(|k: &Arc<_>| is_named(k, field.name())) {
+                if !is_own && !known.iter().any(|known| known.name() == field.name()) {
                     known.push(Arc::clone(field));
                 }
             }
@@ -161,10 +161,6 @@ fn event(name: &str, folder: &Path) -> Result<RecordedEvent, Error> {
     }
     let schema = Arc::new(Schema::new(known));
     Ok(RecordedEvent { name: name.into(), partitions: parts, schema })
-}
-
-fn is_named(field: &arrow::datatypes::Field, name: &str) -> bool {
-    field.name() == name
 }
 
 /// The error for rows that are missing before a place in a file.

@@ -10,6 +10,7 @@ use crate::live::rows::{Arrived, RowReader, Stored};
 use crate::live::{LiveSource, Polled};
 use crate::request::{NullTime, ReadRequest, TimeColumn};
 use crate::sources::parquet::file::damaged;
+use crate::sources::parquet::time::NO_TIME;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{ArrowPrimitiveType, SchemaRef, TimestampMicrosecondType, UInt64Type};
@@ -272,7 +273,8 @@ impl Marks {
             let name = reasons.is_valid(*row).then(|| reasons.value(*row));
             match name.and_then(reason_named) {
                 Some(reason) => *why = Some((reason, details.value(*row).to_string().into())),
-                None => *skipped += 1,
+                None if arrived.times[*row] == NO_TIME => *skipped += 1,
+                None => {}
             }
         }
     }
