@@ -16,6 +16,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, in one text.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Definition(diagnostics) => diagnostics.to_string(),
+            Self::Usage(message, _) => message.clone(),
+            Self::Operation(error, _) => format!("{error:#}"),
+        }
+    }
+
     /// Tells of it on standard error and gives the exit code.
     pub(crate) fn tell(self) -> ExitCode {
         match self {
@@ -58,6 +67,13 @@ impl From<trueup_connector::Error> for Failure {
 
 impl From<trueup_backtest::Error> for Failure {
     fn from(error: trueup_backtest::Error) -> Self {
+        let hint = error.hint().map(str::to_owned);
+        Self::Operation(error.into(), hint)
+    }
+}
+
+impl From<trueup_registry::Error> for Failure {
+    fn from(error: trueup_registry::Error) -> Self {
         let hint = error.hint().map(str::to_owned);
         Self::Operation(error.into(), hint)
     }

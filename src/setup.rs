@@ -65,10 +65,9 @@ impl Setup {
     /// Where the events of a name live.
     pub(crate) fn source(&self, event: &str) -> Result<Source, Failure> {
         let at = match &self.project.location(&self.environment, event)?.at {
-            Place::Files(location) => At::Files {
-                location: location.clone(),
-                base: self.project.root().to_path_buf(),
-            },
+            Place::Files(location) => {
+                At::Files { location: location.clone(), base: self.project.root().to_path_buf() }
+            }
             Place::Log(topic) => At::Log { folder: self.log_folder()?, topic: topic.clone() },
         };
         Ok(Source { at, time: self.time(event) })

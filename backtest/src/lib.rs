@@ -23,8 +23,8 @@ mod tally;
 mod vocabulary;
 mod wording;
 
-pub use error::Error;
 pub use columns::requests;
+pub use error::Error;
 pub use replay::{Job, Options, Output, Progress, replay};
 pub use report::Report;
 pub use source::{Opened, Place, Source};

@@ -215,10 +215,7 @@ fn bounded(request: &ReadRequest, options: &Options) -> ReadRequest {
 }
 
 /// Finds the streams that plans have in common, and joins the columns they want.
-fn share(
-    plans: &[Plan<'_>],
-    options: &Options,
-) -> Result<(Vec<Shared>, Vec<Vec<Feed>>), Error> {
+fn share(plans: &[Plan<'_>], options: &Options) -> Result<(Vec<Shared>, Vec<Vec<Feed>>), Error> {
     let mut shared: Vec<Shared> = Vec::new();
     let mut feeds = Vec::new();
     for plan in plans {

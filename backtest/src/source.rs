@@ -105,7 +105,10 @@ impl Opened {
                 let recording = Recording::open(folder)?;
                 let found = recording.events().iter().find(|found| found.name == *event).cloned();
                 let Some(found) = found else {
-                    return Err(Error::NotRecorded { event: event.clone(), folder: folder.clone() });
+                    return Err(Error::NotRecorded {
+                        event: event.clone(),
+                        folder: folder.clone(),
+                    });
                 };
                 Self::Recording { recording: Arc::new(recording), event: found }
             }

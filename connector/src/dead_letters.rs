@@ -32,6 +32,27 @@ struct Line<'a> {
     detail: &'a str,
 }
 
+/// A letter as a line of JSON with its end, as [`DeadLetterFile::write`] appends it.
+///
+/// # Panics
+/// Never: a line is plain data.
+#[must_use]
+pub fn line(stream: &str, files: &[String], letter: &DeadLetter) -> Vec<u8> {
+    let line = Line {
+        stream,
+        partition: letter.place.partition.0,
+        offset: letter.place.offset,
+        file: files.get(letter.origin.file() as usize).map(String::as_str),
+        row: letter.origin.row(),
+        time: letter.time.map(|time| time.to_string()),
+        reason: letter.reason.name(),
+        detail: &letter.detail,
+    };
+    let mut bytes = serde_json::to_vec(&line).expect("a line is plain data");
+    bytes.push(b'\n');
+    bytes
+}
+
 impl DeadLetterFile {
     /// Begins a file that will be at `path`, replacing what is there.
     ///
@@ -55,18 +76,8 @@ impl DeadLetterFile {
         files: &[String],
         letter: &DeadLetter,
     ) -> Result<(), Error> {
-        let line = Line {
-            stream,
-            partition: letter.place.partition.0,
-            offset: letter.place.offset,
-            file: files.get(letter.origin.file() as usize).map(String::as_str),
-            row: letter.origin.row(),
-            time: letter.time.map(|time| time.to_string()),
-            reason: letter.reason.name(),
-            detail: &letter.detail,
-        };
-        let written = serde_json::to_writer(&mut self.writer, &line).map_err(std::io::Error::from);
-        written.and_then(|()| self.writer.write_all(b"\n")).map_err(|error| self.failed(error))?;
+        let written = self.writer.write_all(&line(stream, files, letter));
+        written.map_err(|error| self.failed(error))?;
         self.count += 1;
         Ok(())
     }

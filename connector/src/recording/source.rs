@@ -22,8 +22,7 @@ use std::path::{Path, PathBuf};
 use trueup_event::RowOrder;
 
 /// The columns that are read beside the payload.
-const WANTED: [&str; 8] =
-    [EVENT_TIME, OFFSET, RECORD_TIME, ORIGIN, BATCH, BY_TIME, REASON, DETAIL];
+const WANTED: [&str; 8] = [EVENT_TIME, OFFSET, RECORD_TIME, ORIGIN, BATCH, BY_TIME, REASON, DETAIL];
 
 /// A recorded partition as a live source; it ends where the recording does.
 #[derive(Debug)]
