@@ -39,9 +39,7 @@ impl Mark {
     }
 
     fn decode(bytes: &[u8; BYTES]) -> Option<Self> {
-        let long = |at: usize| {
-            u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| bytes[at + i]))
-        };
+        let long = |at: usize| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| bytes[at + i]));
         let crc = u32::from_le_bytes([4, 5, 6, 7].map(|i| bytes[i]));
         let is_sound = bytes[..4] == MAGIC && crc32c::crc32c(&bytes[8..]) == crc;
         let mark = Self { next_offset: long(8), segment: long(16), segment_bytes: long(24) };

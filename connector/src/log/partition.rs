@@ -237,11 +237,7 @@ fn drop_sealed_twice(segments: &mut Vec<Segment>) -> Result<(), Error> {
 }
 
 /// Copies what follows the sound beginning to a file of its own, durably.
-fn keep_tail(
-    file: &mut File,
-    folder: &Path,
-    prefix: Prefix,
-) -> std::io::Result<Option<PathBuf>> {
+fn keep_tail(file: &mut File, folder: &Path, prefix: Prefix) -> std::io::Result<Option<PathBuf>> {
     if file.metadata()?.len() <= prefix.bytes {
         return Ok(None);
     }

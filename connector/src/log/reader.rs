@@ -8,12 +8,12 @@ use super::segment::{self, SegmentKind};
 use super::topic::{self, TopicColumns};
 use super::{RECORD_TIME_COLUMN, commit, describe, seal};
 use crate::error::{Error, ErrorKind};
-use crate::{claim, disk};
 use crate::io::caught;
 use crate::live::rows::{RowReader, Stored};
 use crate::live::{LiveSource, Polled};
 use crate::request::ReadRequest;
 use crate::sources::parquet::file::damaged;
+use crate::{claim, disk};
 use arrow::array::AsArray;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
@@ -283,14 +283,18 @@ impl LogReader {
     fn deleted(&self, first: u64, end: u64) -> Error {
         let (label, position) = (self.label(), self.position);
         let end = end.max(first);
-        Error::missing(format!("offset {position} is no longer kept, only {first} to {end}: `{label}`"))
-            .with_hint("keep more of the log, or begin anew from the offsets that are there")
+        Error::missing(format!(
+            "offset {position} is no longer kept, only {first} to {end}: `{label}`"
+        ))
+        .with_hint("keep more of the log, or begin anew from the offsets that are there")
     }
 
     fn beyond(&self, first: u64, end: u64) -> Error {
         let (label, position) = (self.label(), self.position);
-        Error::invalid(format!("offset {position} lies beyond the end, {first} to {end}: `{label}`"))
-            .with_hint("the log was cut or replaced since it was read: begin anew from its start")
+        Error::invalid(format!(
+            "offset {position} lies beyond the end, {first} to {end}: `{label}`"
+        ))
+        .with_hint("the log was cut or replaced since it was read: begin anew from its start")
     }
 
     /// The partition's folder, as shown to people.
@@ -464,9 +468,9 @@ impl SealedReader {
             Error::corrupt(format!("not a sealed segment: `{label}`")).caused_by(error)
         })?;
         let times = rows.remove_column(at);
-        let times = times.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| {
-            Error::corrupt(format!("not a sealed segment: `{label}`"))
-        })?;
+        let times = times
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or_else(|| Error::corrupt(format!("not a sealed segment: `{label}`")))?;
         Ok(Some(Rows { rows, record_times: times.values().to_vec() }))
     }
 }

@@ -50,13 +50,16 @@ pub(super) fn establish(topic: &Path, wanted: Option<u32>) -> Result<Settings, E
         (_, Some(0)) => Err(Error::invalid("a topic has at least one partition: `0`")),
         (Some(found), Some(wanted)) if found.partitions != wanted => {
             let (path, found) = (topic.display(), found.partitions);
-            Err(Error::invalid(format!("the topic has {found} partition(s), not {wanted}: `{path}`"))
-                .with_hint("keys would change their partitions: begin a new topic instead"))
+            Err(Error::invalid(format!(
+                "the topic has {found} partition(s), not {wanted}: `{path}`"
+            ))
+            .with_hint("keys would change their partitions: begin a new topic instead"))
         }
         (Some(found), _) => Ok(found),
         (None, wanted) => {
             let settings = Settings { format: FORMAT, partitions: wanted.unwrap_or(1) };
-            let mut json = serde_json::to_vec(&settings).map_err(io::Error::from)
+            let mut json = serde_json::to_vec(&settings)
+                .map_err(io::Error::from)
                 .map_err(|error| Error::disk("cannot write the topic", topic, error))?;
             json.push(b'\n');
             disk::replace(&topic.join(SETTINGS_NAME), &json)?;

@@ -153,8 +153,10 @@ impl LogWriter {
         topic::check(&rows.schema())?;
         let count = self.partitions.len();
         let Some(writer) = self.partitions.get_mut(partition as usize) else {
-            return Err(Error::invalid(format!("the topic has {count} partition(s): `{partition}`"))
-                .with_hint("partitions are numbered from 0"));
+            return Err(Error::invalid(format!(
+                "the topic has {count} partition(s): `{partition}`"
+            ))
+            .with_hint("partitions are numbered from 0"));
         };
         let rows = typed(rows)?;
         let frames = writer.frames(&rows, record_time.micros())?;

@@ -200,8 +200,8 @@ fn numbered(folder: &Path, ending: &str) -> Result<Vec<(u64, PathBuf)>, Error> {
 }
 
 fn control(number: u64, path: &Path) -> Result<RecordedControl, Error> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::disk("cannot read the control", path, error))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| Error::disk("cannot read the control", path, error))?;
     let damaged = || Error::corrupt(format!("not a control input: `{}`", path.display()));
     let control: RecordedControl =
         serde_json::from_slice(&bytes).map_err(|error| damaged().caused_by(error))?;

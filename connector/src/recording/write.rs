@@ -234,12 +234,7 @@ impl RecordingWriter {
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn control(
-        &mut self,
-        number: u64,
-        position: u64,
-        control: &Control,
-    ) -> Result<(), Error> {
+    pub fn control(&mut self, number: u64, position: u64, control: &Control) -> Result<(), Error> {
         let path = self.folder.join(CONTROLS).join(format!("{number:020}.json"));
         let recorded = RecordedControl { number, position, control: control.clone() };
         let json = serde_json::to_vec(&recorded).map_err(std::io::Error::from);

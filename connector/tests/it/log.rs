@@ -66,7 +66,10 @@ fn any_offset_gives_the_same_rows_sealed_or_not() {
     assert_eq!(segments(folder, ".seg").len(), 1);
     let request = ReadRequest { batch_rows: 50, ..request(&["id", "city"]) };
     let whole = all(folder, 0, &request);
-    assert_eq!(whole.iter().map(|(offset, ..)| *offset).collect::<Vec<_>>(), Vec::from_iter(0..400));
+    assert_eq!(
+        whole.iter().map(|(offset, ..)| *offset).collect::<Vec<_>>(),
+        Vec::from_iter(0..400)
+    );
     for (seen, row) in whole.iter().zip(rows(400)) {
         assert_eq!(seen.1, row.time);
         let is_dead = seen.2 == "time is null in column `at`";
@@ -114,7 +117,10 @@ fn a_reader_sees_what_is_durable_across_rolls_and_seals() {
     let described = describe(folder, "trips").unwrap().unwrap();
     assert_eq!(described.partitions[0].next_offset, 830);
     assert_eq!(described.schema.fields().len(), 3);
-    assert_eq!((topics(folder).unwrap(), describe(folder, "x").unwrap()), (vec!["trips".into()], None));
+    assert_eq!(
+        (topics(folder).unwrap(), describe(folder, "x").unwrap()),
+        (vec!["trips".into()], None)
+    );
 }
 
 #[test]
