@@ -41,7 +41,7 @@ fn append(folder: &Path, batch_rows: usize) {
     writer.sync().expect("durable");
 }
 
-fn counters(bencher: divan::Bencher<'_, '_>) -> divan::Bencher<'_, '_> {
+fn counters<'a, 'b>(bencher: divan::Bencher<'a, 'b>) -> divan::Bencher<'a, 'b> {
     bencher.counter(ItemsCount::new(RECORDS)).counter(BytesCount::new(RECORDS * RECORD_BYTES))
 }
 

@@ -57,7 +57,8 @@ fn files_follow_one_another_as_admitted_each_in_order_of_time() {
         let mut ids: Vec<_> = part[dead..].iter().map(|row| row.2.clone()).collect();
         let live = file.iter().filter(|row| row.time.is_some());
         let mut expected: Vec<_> = live.map(|row| row.id.to_string()).collect();
-        (ids.sort(), expected.sort());
+        ids.sort();
+        expected.sort();
         assert_eq!(ids, expected);
     }
     for pair in batches.windows(2) {
