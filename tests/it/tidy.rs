@@ -19,6 +19,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("learner", &["event"]),
     ("pipeline", &["event", "learner"]),
     ("connector", &["event"]),
+    ("registry", &["event"]),
+    ("serving-bridge", &["event", "learner", "registry"]),
     ("backtest", &["event", "learner", "pipeline", "connector"]),
     (".", &["event", "learner", "pipeline", "connector", "backtest"]),
 ];
