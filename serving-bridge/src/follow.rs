@@ -48,7 +48,7 @@ impl Following {
         if is_read && (self.obeyed.as_ref() != Some(&alias) || is_due) {
             let failed = self.obey(alias.as_ref()).err();
             self.again_at = failed.as_ref().map(|_| Instant::now() + AGAIN_AFTER);
-            troubles.version = failed.as_ref().map(told);
+            troubles.version = failed.as_ref().map(|error| told(error));
             self.obeyed = Some(alias);
         }
         let registry = registry.as_ref().map(|error: &Error| told(error));

@@ -107,7 +107,7 @@ impl<'a> Input<'a> {
 #[derive(Debug)]
 struct Data<'a>(Vec<Cell<'a>>);
 
-impl<'de> Deserialize<'de> for Data<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Data<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(DataVisitor).map(Self)
     }
