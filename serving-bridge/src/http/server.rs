@@ -20,14 +20,17 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 pub struct ServerOptions {
     /// The largest body, in bytes.
     pub body_bytes_max: usize,
-    /// The largest request line with headers, in bytes; at least 8 KiB.
+    /// The largest request line with headers, in bytes.
     pub header_bytes_max: usize,
     /// The most questions of one request.
     pub questions_max: usize,
     /// The most connections at once; further ones wait to be taken.
     pub connections_max: usize,
-    /// How long headers, and then the body, may take to come.
+    /// How long the body of a request may take to come.
     pub read_timeout: Duration,
+    /// How long a connection may take from one request to the end of the next one's headers; one
+    /// that is idle for so long is closed.
+    pub idle_timeout: Duration,
     /// How long requests under way may take once the server ends.
     pub shutdown_timeout: Duration,
     /// The age of a version's last label, by the wall clock, from which on the server is not ready;
@@ -43,6 +46,7 @@ impl Default for ServerOptions {
             questions_max: 10_000,
             connections_max: 1_024,
             read_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
             shutdown_timeout: Duration::from_secs(10),
             staleness_max: None,
         }
@@ -86,8 +90,8 @@ impl Server {
         let places = Arc::new(Semaphore::new(options.connections_max));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(options.read_timeout)
-            .max_buf_size(options.header_bytes_max.max(8 << 10));
+            .header_read_timeout(options.idle_timeout)
+            .max_header_size(options.header_bytes_max);
         let patience = options.shutdown_timeout;
         let router = super::router(bridge, options);
         let mut shutdown = std::pin::pin!(shutdown);
