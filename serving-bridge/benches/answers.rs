@@ -21,8 +21,7 @@ fn correct(bencher: Bencher<'_, '_>) {
     let newest = world.told.versions.len();
     world.publish(0..newest);
     let model = ModelName::new(MODEL).unwrap();
-    let corrector =
-        Corrector::open(world.registry.clone(), model, AliasName::champion()).unwrap();
+    let corrector = Corrector::open(world.registry.clone(), model, AliasName::champion()).unwrap();
     let flights: Vec<_> = world.flights[world.flights.len() - 200..].to_vec();
     let columns: Vec<_> = flights.iter().map(|flight| flight.columns()).collect();
     let mut next = 0;

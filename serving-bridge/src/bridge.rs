@@ -267,8 +267,7 @@ impl Round {
             let metrics = self.telemetry.model(name.as_str());
             let slot = Slot::new(name.as_str(), self.options.alias.as_str(), metrics);
             let registry = self.registry.model(&name);
-            let following =
-                Following::new(registry, self.options.alias.clone(), Arc::new(slot));
+            let following = Following::new(registry, self.options.alias.clone(), Arc::new(slot));
             self.followings.insert(name, following);
         }
         let slots = self.followings.iter();

@@ -123,9 +123,7 @@ impl Chain<'_> {
                 StoredForm::Base => Form::Base,
                 StoredForm::Delta => Form::Delta,
             };
-            model
-                .apply(form, &bytes)
-                .map_err(|source| BuildError::Artifact { version, source })?;
+            model.apply(form, &bytes).map_err(|source| BuildError::Artifact { version, source })?;
         }
         Ok(())
     }

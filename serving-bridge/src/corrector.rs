@@ -29,11 +29,7 @@ impl Corrector {
     ///
     /// # Errors
     /// When the thread that follows cannot be started.
-    pub fn open(
-        registry: Registry,
-        model: ModelName,
-        alias: AliasName,
-    ) -> Result<Self, OpenError> {
+    pub fn open(registry: Registry, model: ModelName, alias: AliasName) -> Result<Self, OpenError> {
         let models = Models::Named(vec![model.clone()]);
         let options = BridgeOptions { models, alias, ..BridgeOptions::default() };
         let bridge = Bridge::open(registry, options)?;
@@ -56,8 +52,7 @@ impl Corrector {
     /// When the estimate is not finite, or a value cannot serve its feature.
     pub fn correct(&self, question: &Question<'_>) -> Result<Answer, Refused> {
         let current = self.slot.current.load();
-        let answer =
-            SCRATCH.with_borrow_mut(|scratch| current.answer(question, now, scratch));
+        let answer = SCRATCH.with_borrow_mut(|scratch| current.answer(question, now, scratch));
         self.slot.metrics.count(&answer);
         answer
     }

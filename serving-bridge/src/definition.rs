@@ -87,9 +87,7 @@ impl Definition {
     #[must_use]
     pub fn missing(&self, question: &Question<'_>) -> Vec<&str> {
         let columns = self.columns.iter().map(|column| column.name.as_str());
-        let is_missing = |name: &&str| {
-            question.column(self, EventTime::MIN, name).is_none()
-        };
+        let is_missing = |name: &&str| question.column(self, EventTime::MIN, name).is_none();
         columns.filter(is_missing).collect()
     }
 

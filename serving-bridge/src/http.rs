@@ -83,16 +83,8 @@ const ROUTES: &[(Method, &str, Endpoint)] = &[
         "/v2/models/{name}/versions/{version}/config",
         Endpoint::V2(v2::Endpoint::Config),
     ),
-    (
-        Method::GET,
-        "/v2/models/{name}/versions/{version}/stats",
-        Endpoint::V2(v2::Endpoint::Stats),
-    ),
-    (
-        Method::POST,
-        "/v2/models/{name}/versions/{version}/infer",
-        Endpoint::V2(v2::Endpoint::Infer),
-    ),
+    (Method::GET, "/v2/models/{name}/versions/{version}/stats", Endpoint::V2(v2::Endpoint::Stats)),
+    (Method::POST, "/v2/models/{name}/versions/{version}/infer", Endpoint::V2(v2::Endpoint::Infer)),
 ];
 
 /// Every route, as method and path.

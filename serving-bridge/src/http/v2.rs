@@ -93,8 +93,8 @@ impl Target {
         let loaded = match &self.current.served {
             Ok(served) => {
                 let is_number = version.parse() == Ok(served.version);
-                let is_digest = version.len() >= DIGITS_MIN
-                    && served.digest.to_string().starts_with(version);
+                let is_digest =
+                    version.len() >= DIGITS_MIN && served.digest.to_string().starts_with(version);
                 if is_number || is_digest {
                     return Ok(self);
                 }

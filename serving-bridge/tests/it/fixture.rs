@@ -10,14 +10,13 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use trueup_event::{
-    Duration, EventBatch, EventTime, Origin, PartitionId, RowOrder, StreamId,
-};
+use trueup_event::{Duration, EventBatch, EventTime, Origin, PartitionId, RowOrder, StreamId};
 use trueup_learner::artifact::Form;
 use trueup_learner::effect::{Effect, Sink};
 use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
 use trueup_learner::features::{FeatureKind, FeatureSet, FeatureSpec, Value, Zone};
 use trueup_learner::learners::{LearnerSpec, rls::RlsParams};
+use trueup_learner::model::{Model, Scratch};
 use trueup_learner::spec::{
     Cadence, Correction, GateSpec, LabelSpec, LabelValue, Late, Limit, Objective, Promote,
     PublishSpec, QuestionSpec, Spec,
@@ -26,6 +25,7 @@ use trueup_registry::store::Disk;
 use trueup_registry::{
     AliasName, Commit, Expect, ModelName, ModelRegistry, NewVersion, Nonce, Registry, RollbackTo,
 };
+use trueup_serving_bridge::{Bridge, BridgeOptions, Question, Slot};
 
 /// The model's name.
 pub(crate) const MODEL: &str = "flight_eta";
@@ -117,8 +117,7 @@ pub(crate) fn spec() -> Spec {
         &["carrier", "origin", "destination"],
     ];
     let recent = recent.iter().map(|names| names.iter().map(|n| (*n).to_owned()).collect());
-    let params =
-        RlsParams { segments_max: 256, recent: recent.collect(), ..RlsParams::default() };
+    let params = RlsParams { segments_max: 256, recent: recent.collect(), ..RlsParams::default() };
     Spec {
         name: MODEL.into(),
         unit: "minutes".into(),
@@ -330,6 +329,45 @@ impl World {
         versions.filter(|(_, version)| version.promote).map(|(place, _)| place).collect()
     }
 
+    /// The model of a version, made from the artifacts by nothing but the core.
+    pub(crate) fn model_of(&self, place: usize) -> Model {
+        let versions = &self.told.versions;
+        let mut chain = vec![&versions[place]];
+        while let Some(parent) = &chain[chain.len() - 1].parent {
+            chain.push(versions.iter().find(|version| version.id == *parent).unwrap());
+        }
+        let mut model = Model::new(spec(), 0).unwrap();
+        for version in chain.iter().rev() {
+            let form = match version.form {
+                trueup_registry::Form::Base => Form::Base,
+                trueup_registry::Form::Delta => Form::Delta,
+            };
+            model.apply(form, &version.serving).unwrap();
+        }
+        model
+    }
+
+    /// A bridge that follows closely.
+    pub(crate) fn bridge(&self) -> Bridge {
+        let poll = std::time::Duration::from_millis(2);
+        let options = BridgeOptions { poll, ..BridgeOptions::default() };
+        Bridge::open(self.registry.clone(), options).unwrap()
+    }
+
+    /// Waits until something holds of what answers.
+    #[track_caller]
+    pub(crate) fn wait(&self, bridge: &Bridge, holds: impl Fn(&Slot) -> bool) {
+        let slot = bridge.slot(MODEL).unwrap();
+        for _ in 0..5_000 {
+            if holds(&slot) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let (version, registry) = (slot.version_trouble(), slot.registry_trouble());
+        panic!("it did not come to that: {version:?}, {registry:?}");
+    }
+
     /// Goes back to a version, which is held.
     pub(crate) fn roll_back(&mut self, to: RollbackTo) {
         self.model.rollback(&AliasName::champion(), to, Expect::Anything, &commit()).unwrap();
@@ -351,6 +389,31 @@ impl World {
         bytes[place] ^= 0x40;
         std::fs::write(&path, bytes).unwrap();
     }
+}
+
+impl Flight {
+    /// The question, with its own columns.
+    pub(crate) fn question<'a>(&self, columns: &'a [(&'a str, Value<'a>)]) -> Question<'a> {
+        let time = Some(EventTime::from_micros(self.time));
+        Question { time, estimate: self.estimate, columns }
+    }
+
+    /// What a model says.
+    pub(crate) fn answer_of(&self, model: &Model) -> f64 {
+        let columns = self.columns();
+        let lookup = |name: &str| match name {
+            "departed_at" => Some(Value::TimeMicros(self.time)),
+            "eta_minutes" => Some(Value::Number(self.estimate)),
+            _ => columns.iter().find(|(known, _)| *known == name).map(|(_, value)| *value),
+        };
+        let (time, mut scratch) = (EventTime::from_micros(self.time), Scratch::default());
+        model.correct(time, self.estimate, &lookup, &mut scratch).unwrap()
+    }
+}
+
+/// The number of the version that answers; none if the primary estimate does.
+pub(crate) fn version(slot: &Slot) -> Option<u64> {
+    slot.current().served.as_ref().ok().map(|served| served.version)
 }
 
 /// The registry of a folder.

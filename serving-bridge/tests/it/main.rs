@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod answers;
+mod client;
 mod fixture;
+mod openapi;
+mod requests;
 mod swap;
+mod trouble;

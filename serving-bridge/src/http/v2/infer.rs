@@ -109,8 +109,9 @@ impl IntoResponse for Reply {
 
 fn reply(app: &App, target: &Target, body: &[u8], json_length: usize) -> Result<Reply, Failure> {
     let (json, mut binary) = body.split_at(json_length);
-    let body: Body<'_> = serde_json::from_slice(json)
-        .map_err(|error| Failure::invalid(format!("the body is no inference request: `{error}`")))?;
+    let body: Body<'_> = serde_json::from_slice(json).map_err(|error| {
+        Failure::invalid(format!("the body is no inference request: `{error}`"))
+    })?;
     let columns = body.inputs.into_iter().map(|input| input.read(&mut binary));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     if !binary.is_empty() {
@@ -250,8 +251,7 @@ fn encode(
             "status" => ToldData::Words(&answers.status),
             _ => ToldData::Texts(&answers.reason),
         };
-        let mut output =
-            ToldOutput { name, datatype, shape: [rows], parameters: None, data: None };
+        let mut output = ToldOutput { name, datatype, shape: [rows], parameters: None, data: None };
         if is_binary {
             let before = binary.len();
             data.write_raw(&mut binary);

@@ -1,7 +1,7 @@
 //! Tensors of a request: one column each, as JSON or as raw little-endian bytes.
 
-use super::super::cells::Cell;
 use super::super::Failure;
+use super::super::cells::Cell;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -209,16 +209,10 @@ fn typed<'a>(
         (Datatype::Bytes, Cell::Text(value)) => Some(Cell::Text(value)),
         (Datatype::Int32 | Datatype::Int64, Cell::Integer(value)) => Some(Cell::Integer(value)),
         (Datatype::Fp32 | Datatype::Fp64, Cell::Number(value)) => Some(Cell::Number(value)),
-        (Datatype::Fp32 | Datatype::Fp64, Cell::Integer(value)) => {
-            Some(Cell::Number(value as f64))
-        }
+        (Datatype::Fp32 | Datatype::Fp64, Cell::Integer(value)) => Some(Cell::Number(value as f64)),
         (
             _,
-            Cell::Boolean(_)
-            | Cell::Integer(_)
-            | Cell::Number(_)
-            | Cell::Text(_)
-            | Cell::Nested(_),
+            Cell::Boolean(_) | Cell::Integer(_) | Cell::Number(_) | Cell::Text(_) | Cell::Nested(_),
         ) => None,
     };
     cells.into_iter().map(typed).collect::<Option<_>>().ok_or_else(|| {
