@@ -133,8 +133,8 @@ fn main() {
     for round in 1..=3 {
         let quiet = load(running.address, &bodies, time);
         let (swapped, served) = std::thread::scope(|scope| {
-            let address = running.address;
-            let load = scope.spawn(|| load(address, &bodies, time));
+            let (address, bodies) = (running.address, &bodies);
+            let load = scope.spawn(move || load(address, bodies, time));
             let served = swap(&mut world, &bridge, &mut next);
             (load.join().unwrap(), served)
         });

@@ -71,6 +71,7 @@ pub struct Bridge {
     follower: Arc<Follower>,
     metrics: Arc<Metrics>,
     telemetry: Telemetry,
+    scan_trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Bridge {
@@ -83,8 +84,10 @@ impl Bridge {
         let slots: Arc<ArcSwap<Slots>> = Arc::default();
         let telemetry = Telemetry::register(&mut options.metrics, &slots);
         let metrics = Arc::new(std::mem::take(&mut options.metrics));
+        let scan_trouble: Arc<Mutex<Option<String>>> = Arc::default();
         let mut round = Round {
             registry,
+            scan_trouble: Arc::clone(&scan_trouble),
             telemetry: telemetry.clone(),
             slots: Arc::clone(&slots),
             followings: BTreeMap::new(),
@@ -108,7 +111,7 @@ impl Bridge {
             .map_err(OpenError::Thread)?;
         is_ready.recv().ok();
         let follower = Arc::new(Follower { signal, thread: Some(thread) });
-        Ok(Self { slots, follower, metrics, telemetry })
+        Ok(Self { slots, follower, metrics, telemetry, scan_trouble })
     }
 
     /// The places of all models, by name.
@@ -142,6 +145,12 @@ impl Bridge {
         prometheus_client::encoding::text::encode(&mut text, &self.metrics)
             .expect("writing to a string succeeds");
         text
+    }
+
+    /// Why the registry cannot be asked for its models, if it cannot.
+    #[must_use]
+    pub fn registry_trouble(&self) -> Option<String> {
+        self.scan_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) const fn telemetry(&self) -> &Telemetry {
@@ -227,6 +236,7 @@ struct Round {
     /// Followed, and not in the registry at the last scan.
     gone: Vec<ModelName>,
     scan_at: Instant,
+    scan_trouble: Arc<Mutex<Option<String>>>,
     options: BridgeOptions,
 }
 
@@ -248,6 +258,8 @@ impl Round {
         }
         self.scan_at = Instant::now() + SCAN_EVERY;
         let found = self.registry.models();
+        *self.scan_trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+            found.as_ref().err().map(ToString::to_string);
         let wanted = match (&self.options.models, &found) {
             (Models::Named(names), _) => names.clone(),
             (Models::All, Ok(found)) => found.clone(),

@@ -26,7 +26,7 @@ pub enum BuildError {
     /// The registry cannot give it.
     #[error(transparent)]
     Registry(#[from] trueup_registry::Error),
-    /// Its lineage record cannot be read.
+    /// Its lineage record or definition cannot be read.
     #[error("lineage record of version {version} cannot be read: `{detail}`")]
     Manifest {
         /// The version.
@@ -79,7 +79,8 @@ pub enum BuildError {
 /// What a bridge reads of a lineage record.
 #[derive(Debug, Deserialize)]
 struct Record {
-    definition: Spec,
+    /// None when it stands beside the artifacts.
+    definition: Option<Spec>,
     definition_digest: String,
     question_time: String,
 }
@@ -90,10 +91,16 @@ pub(crate) fn definition(
     version: u64,
     known: Option<&Arc<Definition>>,
 ) -> Result<Arc<Definition>, BuildError> {
-    let record = registry.manifest(version)?.record;
-    let record: Record = serde_json::from_value(record)
-        .map_err(|error| BuildError::Manifest { version, detail: error.to_string() })?;
-    let found = hex(&record.definition.digest());
+    let manifest = registry.manifest(version)?;
+    let unreadable =
+        |error: serde_json::Error| BuildError::Manifest { version, detail: error.to_string() };
+    let record: Record = serde_json::from_value(manifest.record).map_err(unreadable)?;
+    let spec = match record.definition {
+        Some(spec) => spec,
+        None => serde_json::from_slice(&registry.read_slice(&manifest.definition)?)
+            .map_err(unreadable)?,
+    };
+    let found = hex(&spec.digest());
     if found != record.definition_digest {
         let said = record.definition_digest;
         return Err(BuildError::Definition { version, found, said });
@@ -102,9 +109,7 @@ pub(crate) fn definition(
         Some(known) if known.digest() == found && known.time_column() == record.question_time => {
             Ok(Arc::clone(known))
         }
-        Some(_) | None => {
-            Ok(Arc::new(Definition::new(record.definition, found, record.question_time)))
-        }
+        Some(_) | None => Ok(Arc::new(Definition::new(spec, found, record.question_time))),
     }
 }
 

@@ -14,14 +14,22 @@ use trueup_registry::{AliasName, AliasState, Error, ModelRegistry};
 /// How long a version that could not be loaded is left alone, unless the alias moves.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// What an alias says, as far as it concerns serving: its last move, or that there was none and
+/// whether versions are there all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Moved { entry: u64 },
+    Never { are_versions: bool },
+}
+
 /// Follows one alias of one model.
 #[derive(Debug)]
 pub(crate) struct Following {
     registry: ModelRegistry,
     alias: AliasName,
     slot: Arc<Slot>,
-    /// The state of the alias that was obeyed last, or tried and found wanting.
-    obeyed: Option<Option<AliasState>>,
+    /// What the alias said when it was obeyed last, or tried and found wanting.
+    obeyed: Option<Said>,
     again_at: Option<Instant>,
     /// Swapped out and still in readers' hands: dropped here, never by a reader.
     retired: Vec<Arc<Current>>,
@@ -41,15 +49,20 @@ impl Following {
         // The only other holders are readers, and they can only let go.
         self.retired.retain(|retired| Arc::strong_count(retired) > 1);
         let registry = self.registry.refresh().err();
-        let alias = self.registry.state().aliases().get(&self.alias).cloned();
+        let state = self.registry.state();
+        let alias = state.aliases().get(&self.alias).cloned();
+        let said = match &alias {
+            Some(alias) => Said::Moved { entry: alias.entry },
+            None => Said::Never { are_versions: !state.versions().is_empty() },
+        };
         let mut troubles = self.slot.troubles();
         let is_due = self.again_at.is_some_and(|at| at <= Instant::now());
-        let is_read = registry.is_none() || self.registry.state().number() > 0;
-        if is_read && (self.obeyed.as_ref() != Some(&alias) || is_due) {
+        let is_read = registry.is_none() || state.number() > 0;
+        if is_read && (self.obeyed != Some(said) || is_due) {
             let failed = self.obey(alias.as_ref()).err();
             self.again_at = failed.as_ref().map(|_| Instant::now() + AGAIN_AFTER);
             troubles.version = failed.as_ref().map(|error| told(error));
-            self.obeyed = Some(alias);
+            self.obeyed = Some(said);
         }
         let registry = registry.as_ref().map(|error: &Error| told(error));
         self.slot.set_troubles(Troubles { registry, ..troubles });

@@ -11,6 +11,7 @@ mod v2;
 
 use crate::bridge::Bridge;
 use crate::definition::Definition;
+use crate::question::{Answer, Refused};
 use crate::slot::{Current, Slot};
 use axum::Router;
 use axum::extract::{FromRequest, Request};
@@ -18,17 +19,19 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
+use cells::Asked;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 use server::ServerOptions;
 use std::sync::Arc;
+use trueup_learner::model::Scratch;
 
 /// The document that describes every route.
 pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Bodies above this size are worked on beside the threads that serve small requests.
-const SMALL_BODY_BYTES: usize = 32 * 1024;
+const SMALL_BODY_BYTES: usize = 8 * 1024;
 
 /// What every handler needs.
 #[derive(Debug)]
@@ -182,6 +185,16 @@ impl App {
         })
     }
 
+    /// Refuses more questions than a request may have.
+    fn check_questions(&self, count: usize) -> Result<(), Failure> {
+        let max = self.options.questions_max;
+        if count <= max {
+            return Ok(());
+        }
+        let error = format!("a request has at most {max} questions, this one: `{count}`");
+        Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error))
+    }
+
     /// Does the work of a request: at once if it is small, else where it holds up no other.
     async fn work<T: Send + 'static>(
         body_bytes: usize,
@@ -195,6 +208,21 @@ impl App {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+}
+
+/// Answers one question, and counts it.
+fn answer(
+    slot: &Slot,
+    current: &Current,
+    asked: &Result<Asked<'_>, Refused>,
+    scratch: &mut Scratch,
+) -> Result<Answer, Refused> {
+    let answer = match asked {
+        Ok(asked) => current.answer(&asked.question(), crate::bridge::now, scratch),
+        Err(refused) => Err(refused.clone()),
+    };
+    slot.metrics.count(&answer);
+    answer
 }
 
 /// The definition by which the questions of a model are read.

@@ -1,4 +1,4 @@
-//! What a bridge counts and times, in the names of `docs`: one `_total` per counter, base units.
+//! What a bridge counts and times, for Prometheus: a prefix, base units, `_total` on counters.
 //!
 //! No label has more values than there are models, reasons or protocols. What is true of the version
 //! that answers now (its number, its age) is read when it is asked for, so that no version of

@@ -95,13 +95,16 @@ pub(super) async fn ready(State(app): Shared) -> Response {
     struct Ready {
         ready: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'static str>,
+        reason: Option<String>,
         models: BTreeMap<String, Checks>,
     }
     let slots = app.bridge.slots();
     let models: BTreeMap<_, _> =
         slots.iter().map(|(name, slot)| (name.clone(), Checks::of(&app, slot))).collect();
-    let reason = models.is_empty().then_some("the registry has no model yet");
+    let reason = models.is_empty().then(|| {
+        let trouble = app.bridge.registry_trouble();
+        trouble.unwrap_or_else(|| "the registry has no model yet".to_owned())
+    });
     let ready = reason.is_none() && models.values().all(Checks::is_ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready, reason, models })).into_response()

@@ -2,9 +2,9 @@
 //! question event.
 
 use super::cells::{Asked, Cell, Name};
-use super::{App, Failure, Received, Shared, definition};
+use super::{App, Failure, Received, Shared, answer, definition};
 use crate::definition::Definition;
-use crate::question::{Answer, Refused, Status};
+use crate::question::{Refused, Status};
 use crate::slot::{Current, Slot};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -169,33 +169,6 @@ fn reply(app: &App, slot: &Slot, body: &[u8]) -> Result<Vec<u8>, Failure> {
         answers,
     };
     Ok(serde_json::to_vec(&reply).expect("numbers and texts have a JSON form"))
-}
-
-impl App {
-    /// Refuses more questions than a request may have.
-    pub(super) fn check_questions(&self, count: usize) -> Result<(), Failure> {
-        let max = self.options.questions_max;
-        if count <= max {
-            return Ok(());
-        }
-        let error = format!("a request has at most {max} questions, this one: `{count}`");
-        Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error))
-    }
-}
-
-/// Answers one question, and counts it.
-pub(super) fn answer(
-    slot: &Slot,
-    current: &Current,
-    asked: &Result<Asked<'_>, Refused>,
-    scratch: &mut Scratch,
-) -> Result<Answer, Refused> {
-    let answer = match asked {
-        Ok(asked) => current.answer(&asked.question(), crate::bridge::now, scratch),
-        Err(refused) => Err(refused.clone()),
-    };
-    slot.metrics.count(&answer);
-    answer
 }
 
 fn tell<'a>(

@@ -65,6 +65,7 @@ struct Named {
 struct Target {
     slot: Arc<Slot>,
     current: Arc<Current>,
+    version: Option<String>,
 }
 
 impl FromRequestParts<Arc<App>> for Target {
@@ -75,18 +76,20 @@ impl FromRequestParts<Arc<App>> for Target {
         let Path(Named { name, version }) =
             named.map_err(|_| Failure::new(StatusCode::NOT_FOUND, "no such path"))?;
         let slot = app.slot(&name)?;
-        let target = Self { current: slot.current(), slot };
-        match version {
-            Some(version) => target.checked(&version),
-            None => Ok(target),
-        }
+        Self { current: slot.current(), slot, version }.checked()
     }
 }
 
 impl Target {
+    /// The same, with what answers now: for after the body has come.
+    fn again(self) -> Result<Self, Failure> {
+        Self { current: self.slot.current(), ..self }.checked()
+    }
+
     /// Refuses a version that is not the one that answers.
-    fn checked(self, version: &str) -> Result<Self, Failure> {
+    fn checked(self) -> Result<Self, Failure> {
         const DIGITS_MIN: usize = 4;
+        let Some(version) = self.version.as_deref() else { return Ok(self) };
         if version == self.slot.alias() {
             return Ok(self);
         }
@@ -112,7 +115,7 @@ impl Target {
     }
 
     /// The number of the version that answers, as the protocol has it.
-    fn version(&self) -> Option<String> {
+    fn loaded(&self) -> Option<String> {
         self.current.served.as_ref().ok().map(|served| served.version.to_string())
     }
 }
@@ -167,7 +170,7 @@ async fn model(target: Target) -> Result<Json<Value>, Failure> {
     let outputs = OUTPUTS.map(|(name, datatype)| tensor(name, datatype));
     Ok(Json(json!({
         "name": target.slot.model(),
-        "versions": target.version().into_iter().collect::<Vec<_>>(),
+        "versions": target.loaded().into_iter().collect::<Vec<_>>(),
         "platform": PLATFORM,
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs,

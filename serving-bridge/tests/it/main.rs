@@ -7,5 +7,6 @@ mod client;
 mod fixture;
 mod openapi;
 mod requests;
+mod shutdown;
 mod swap;
 mod trouble;

@@ -71,8 +71,9 @@ fn a_version_that_is_not_what_it_says_is_refused() {
             let mut version = newest.clone();
             version.id = id.to_owned();
             change(&mut version);
+            let before = bridge.slot(MODEL).unwrap().version_trouble();
             world.publish_one(version);
-                world.wait(&bridge, |slot| slot.version_trouble() != before);
+            world.wait(&bridge, |slot| slot.version_trouble() != before);
             assert_eq!(ask(&bridge, &flight), good);
             bridge.slot(MODEL).unwrap().version_trouble().unwrap()
         };
@@ -89,9 +90,10 @@ fn a_version_that_is_not_what_it_says_is_refused() {
     let told = refused(&mut world, "e", &|version| version.state_digest = "none".into());
     assert!(told.contains("state digest"), "{told}");
     let told = refused(&mut world, "f", &|version| {
-        // The last eight bytes are the value of the last cell.
-        let at = version.serving.len() - 8;
-        version.serving[at..].copy_from_slice(&f64::NAN.to_le_bytes());
+        // Behind the header of a safetensors file come the tensors, those of eight bytes first.
+        let header = u64::from_le_bytes(*version.serving.first_chunk().unwrap());
+        let at = 8 + usize::try_from(header).unwrap();
+        version.serving[at..at + 8].copy_from_slice(&f64::NAN.to_le_bytes());
     });
     assert!(told.contains("not finite"), "{told}");
     // The true one is taken after all of them.

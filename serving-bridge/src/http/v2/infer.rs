@@ -4,8 +4,7 @@
 //! `refused` with the reason, and its numbers are null (NaN in binary).
 
 use super::super::cells::Asked;
-use super::super::native::answer;
-use super::super::{App, Failure, Received, Shared};
+use super::super::{App, Failure, Received, Shared, answer};
 use super::tensor::{Column, Input};
 use super::{OUTPUTS, Target};
 use axum::extract::State;
@@ -68,6 +67,7 @@ pub(super) async fn infer(
     Received(body): Received,
 ) -> Result<Response, Failure> {
     let began = Instant::now();
+    let target = target.again()?;
     let json_length = match headers.get(JSON_LENGTH) {
         None => None,
         Some(length) => {
@@ -264,7 +264,7 @@ fn encode(
     let is_binary = wanted.iter().any(|(_, _, is_binary)| *is_binary);
     let told = Told {
         model_name: target.slot.model(),
-        model_version: target.version(),
+        model_version: target.loaded(),
         id,
         parameters: lineage(target),
         outputs,
