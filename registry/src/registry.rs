@@ -25,6 +25,8 @@ use crate::names::{AliasName, ModelName};
 use crate::refusal::Refusal;
 use crate::state::{AliasMove, State};
 use crate::store::{Patient, Store};
+#[cfg(test)]
+pub(crate) use load::{decode_state, encode_state};
 use paths::Paths;
 pub(crate) use paths::numbered;
 use std::collections::BTreeMap;
@@ -112,7 +114,7 @@ impl ModelRegistry {
             (None, Err(_)) => {
                 let message = format!("no such version or alias: `{}`", text.escape_debug());
                 Err(Error::new(ErrorKind::Missing, message)
-                    .with_hint("list what there is with `trueup registry list`"))
+                    .with_hint("list the versions and aliases of the model"))
             }
         }
     }
