@@ -170,3 +170,19 @@ fn a_damaged_hint_or_checkpoint_falls_back() {
     store.delete(hint).unwrap();
     opens("neither");
 }
+
+/// A disk that is not mounted, a bucket that was emptied: who has read the log does not believe it.
+#[test]
+fn a_log_that_vanished_is_no_empty_log() {
+    let store = small();
+    let mut reader = model(&store);
+    reader.refresh().unwrap();
+    let state = reader.state().clone();
+    for (path, _) in files(&store) {
+        store.delete(&path).unwrap();
+    }
+    assert_eq!(reader.refresh().unwrap_err().kind(), ErrorKind::Corrupt);
+    assert!(reader.publish(&[base("z")], &learner(1, 1)).is_err());
+    assert_eq!(reader.state(), &state);
+    assert!(store.list("").unwrap().is_empty());
+}
