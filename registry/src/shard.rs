@@ -11,7 +11,7 @@
 mod record;
 mod recover;
 
-pub use recover::{Recovered, Status};
+pub use recover::{Checkpoint, JournalledControl, Recovered, Status};
 
 use crate::digest::Nonce;
 use crate::error::{Error, ErrorKind};
