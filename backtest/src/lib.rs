@@ -25,6 +25,6 @@ mod wording;
 
 pub use columns::requests;
 pub use error::Error;
-pub use replay::{Job, Options, Output, Progress, replay};
+pub use replay::{Job, Options, Output, Progress, publication as publication_of, replay};
 pub use report::Report;
 pub use source::{Opened, Place, Source};
