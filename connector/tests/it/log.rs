@@ -276,3 +276,18 @@ fn texts_of_any_encoding_are_one_column() {
     let sealed = all(folder.path(), 0, &wanted);
     assert_eq!((&sealed[..160], sealed.len()), (&live[..], 200));
 }
+
+#[test]
+fn rows_that_are_written_and_not_synced_are_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_bytes: 128 << 20, ..options() };
+    let mut writer = LogWriter::open(folder.path(), "trips", options).unwrap();
+    let mut reader = open(folder.path(), 0, &request(&["id"]));
+    writer.append(0, &rows_batch(&rows(20_000))).unwrap();
+    let growing = &segments(folder.path(), ".seg")[0];
+    let length = std::fs::metadata(folder.path().join("trips/00000").join(growing)).unwrap().len();
+    assert!(length > 100_000, "{length}");
+    assert!(matches!(reader.poll().unwrap(), Polled::Nothing));
+    writer.sync().unwrap();
+    assert_eq!(seen(&drain(&mut reader)).len(), 20_000);
+}
