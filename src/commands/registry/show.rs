@@ -48,7 +48,7 @@ fn rows(model: &ModelRegistry, found: &VersionSummary, record: &Record) -> Vec<V
         row("boundary", time(found.boundary_micros)),
         row("trained", format!("until {}", time(found.trained_until_micros))),
         row("learner", format!("{}, lineage {}", record.learner, found.lineage)),
-        row("verdict", format!("{:?}", record.verdict)),
+        row("verdict", found.verdict.clone()),
         row("artifact", format!("{}{parent}", form(found.form))),
         row("serving", slice(&found.serving)),
         row("training", slice(&found.training)),
