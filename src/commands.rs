@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod append;
 pub(crate) mod backtest;
 pub(crate) mod check;
 pub(crate) mod init;

@@ -3,6 +3,7 @@
 //! Data goes to standard output, talk to standard error. Exit codes: 0 done, 2 wrong usage or
 //! definition, 3 an operation failed.
 
+mod append;
 mod commands;
 mod daemon;
 mod failure;
@@ -37,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Append events to the embedded log of an environment.
+    Append(commands::append::Append),
     /// Replay recorded events through pipelines, and report what serving would have seen.
     Backtest(commands::backtest::Backtest),
     /// Say what is wrong in pipelines and the project, against the data where they are at hand.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     };
     let project = &arguments.project;
     let result = match &arguments.command {
+        Command::Append(command) => command.run(project),
         Command::Backtest(command) => command.run(project),
         Command::Check(command) => command.run(project),
         Command::Init(command) => command.run(),

@@ -19,6 +19,7 @@
 pub mod dataset;
 pub mod dead_letters;
 pub mod error;
+pub mod feed;
 pub mod folder;
 pub mod live;
 pub mod log;

@@ -18,6 +18,7 @@
 mod commit;
 mod describe;
 mod frame;
+mod keyed;
 mod partition;
 mod reader;
 mod seal;
