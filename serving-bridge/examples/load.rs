@@ -6,6 +6,8 @@
 //! The load is open-loop: each request has an intended start, and its time counts from there, so
 //! that a stall is paid by every request it delays and not by one alone.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../tests/it/client.rs"]
 mod client;
 #[path = "../tests/it/fixture.rs"]
