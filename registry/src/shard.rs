@@ -11,7 +11,7 @@
 mod record;
 mod recover;
 
-pub use recover::{Recovered, Status};
+pub use recover::{Checkpoint, JournalledControl, Recovered, Status};
 
 use crate::digest::Nonce;
 use crate::error::{Error, ErrorKind};
@@ -109,6 +109,15 @@ impl ShardLog {
         let store = Patient::new(Arc::clone(store));
         let (found, _) = recover::recover(&store, &format!("shards/{name}"))?;
         Ok((found.tip > 0).then(|| found.status()))
+    }
+
+    /// The names of all shards of a store, sorted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn names(store: &Arc<dyn Store>) -> Result<Vec<ShardName>, Error> {
+        let names = store.folders("shards")?;
+        Ok(names.into_iter().filter_map(|name| ShardName::new(name).ok()).collect())
     }
 
     /// How often the shard has been acquired, this time included.

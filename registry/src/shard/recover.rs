@@ -50,7 +50,7 @@ pub struct JournalledControl {
 }
 
 /// A shard as a bystander sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The epoch of its owner.
     pub epoch: u64,

@@ -3,6 +3,9 @@
 //! A request that fails for a passing reason is repeated here, at most ten times, with a growing
 //! and jittered pause: the client's own repetitions do not cover every case (429, 409). A conflict
 //! that is reported while nothing is there is taken for such a passing reason.
+//!
+//! What is written is as durable as the store makes it. The client's own store on a local disk
+//! does not sync its files: use [`super::Disk`] there.
 
 use super::{Created, Listed, Store, StoreError, StoreErrorKind, check_path};
 use futures::{StreamExt, TryStreamExt};

@@ -70,7 +70,7 @@ fn a_reader_takes_no_damaged_file() {
     whole.refresh().unwrap();
     for (path, bytes) in telling(files(&store)) {
         let mut damaged = bytes.clone();
-        for at in 0..bytes.len() {
+        for at in (0..bytes.len()).step_by(bytes.len().div_ceil(500)) {
             damaged[at] ^= 1 << (at % 8);
             store.put(&path, &damaged).unwrap();
             damaged[at] = bytes[at];
