@@ -5,7 +5,6 @@
 
 mod commands;
 mod failure;
-mod overrides;
 mod progress;
 mod setup;
 mod words;

@@ -25,6 +25,9 @@ pub enum Error {
     /// Writing the predictions.
     #[error(transparent)]
     Predictions(#[from] crate::predictions::Error),
+    /// Who asked for the replay no longer wants it.
+    #[error("the replay was stopped")]
+    Stopped,
 }
 
 impl Error {
@@ -35,7 +38,7 @@ impl Error {
             Self::Connector(error) => error.hint(),
             Self::Shared(error) => error.hint(),
             Self::Feature(error) => Some(error.hint()),
-            Self::Input(_) | Self::Build(_) | Self::Predictions(_) => None,
+            Self::Input(_) | Self::Build(_) | Self::Predictions(_) | Self::Stopped => None,
         }
     }
 }

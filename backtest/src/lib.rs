@@ -16,6 +16,7 @@ pub mod page;
 pub mod predictions;
 pub mod replay;
 pub mod report;
+pub mod setup;
 pub mod table;
 mod tally;
 mod vocabulary;

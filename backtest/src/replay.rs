@@ -10,7 +10,7 @@ use crate::tally::{Detail, Tally};
 use crate::vocabulary::Vocabulary;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use trueup_connector::{Dataset, DeadLetterFile, NullTime, ReadRequest, Reader, TimeColumn};
@@ -74,13 +74,15 @@ pub struct Output {
     pub dead_letters: Option<PathBuf>,
 }
 
-/// How far a replay is, for a progress bar. Counts rows of all definitions.
+/// How far a replay is, and whether it is still wanted. Counts rows of all definitions.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Rows to be read; 0 until the data sets are open.
     pub total: AtomicU64,
     /// Rows learned from or set aside.
     pub done: AtomicU64,
+    /// Set by who waits for the replay: it then ends with [`Error::Stopped`] at the next batch.
+    pub stop: AtomicBool,
 }
 
 /// Replays definitions over their data and reports.
@@ -334,6 +336,9 @@ impl<'a> Run<'a> {
 
     fn drive(&mut self, mut feeds: Feeds, progress: &Progress) -> Result<(), Error> {
         while let Wants::Batch(index) = self.engine.run(&mut self.tally) {
+            if progress.stop.load(Ordering::Relaxed) {
+                return Err(Error::Stopped);
+            }
             let (stream, _) = self.engine.partitions()[index];
             match feeds.next(stream)? {
                 None => self.engine.end(index),

@@ -2,12 +2,13 @@
 
 use crate::failure::Failure;
 use crate::progress;
-use crate::setup::Setup;
+use crate::setup;
 use crate::words;
 use crate::words::parse_time;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use trueup_backtest::setup::Setup;
 use trueup_backtest::table::{Colour, Style};
 use trueup_backtest::{Options, Output, page, replay, table};
 use trueup_event::EventTime;
@@ -68,7 +69,7 @@ impl Backtest {
         let setup = Setup::load(project, self.env.as_deref())?;
         let mut jobs = Vec::new();
         for name in &self.names {
-            jobs.push(setup.job(name, &self.set)?);
+            jobs.push(setup::job(&setup, name, &self.set)?);
         }
         let options = Options {
             threads: usize::from(self.threads),

@@ -20,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pipeline", &["event", "learner"]),
     ("connector", &["event"]),
     ("backtest", &["event", "learner", "pipeline", "connector"]),
+    ("python", &["event", "learner", "pipeline", "backtest"]),
     (".", &["event", "learner", "pipeline", "connector", "backtest"]),
 ];
 
