@@ -19,8 +19,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("learner", &["event"]),
     ("pipeline", &["event", "learner"]),
     ("connector", &["event"]),
+    ("registry", &["event"]),
     ("backtest", &["event", "learner", "pipeline", "connector"]),
-    ("python", &["event", "learner", "pipeline", "backtest"]),
+    ("python", &["event", "learner", "pipeline", "registry", "backtest"]),
     (".", &["event", "learner", "pipeline", "connector", "backtest"]),
 ];
 

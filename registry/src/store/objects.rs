@@ -1,0 +1,182 @@
+//! An object store (S3, Google Cloud Storage, Azure, memory) as a store.
+//!
+//! A request that fails for a passing reason is repeated here, at most ten times, with a growing
+//! and jittered pause: the client's own repetitions do not cover every case (429, 409). A conflict
+//! that is reported while nothing is there is taken for such a passing reason.
+
+use super::{Created, Listed, Store, StoreError, StoreErrorKind, check_path};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+const TRIES_MAX: u32 = 10;
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_FIRST: Duration = Duration::from_millis(20);
+
+/// A prefix of an object store.
+#[derive(Debug)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    prefix: String,
+    runtime: Handle,
+}
+
+impl Objects {
+    /// The objects of `store` beneath `prefix` (empty for all). `runtime` is a multi-threaded
+    /// runtime that lives as long as this; calls come from threads outside of it.
+    #[must_use]
+    pub fn new(store: Arc<dyn ObjectStore>, prefix: &str, runtime: Handle) -> Self {
+        Self { store, prefix: prefix.trim_matches('/').to_owned(), runtime }
+    }
+
+    fn path(&self, path: &str) -> Result<Path, StoreError> {
+        if !path.is_empty() {
+            check_path(path)?;
+        }
+        let full = match (self.prefix.is_empty(), path.is_empty()) {
+            (true, _) => path.to_owned(),
+            (false, true) => self.prefix.clone(),
+            (false, false) => format!("{}/{path}", self.prefix),
+        };
+        Path::parse(&full)
+            .map_err(|error| StoreError::object("not a path", path, Error::from(error)))
+    }
+
+    /// The path without the prefix.
+    fn inner(&self, path: &Path) -> String {
+        let path = path.as_ref();
+        let beneath = path.strip_prefix(&self.prefix).unwrap_or(path);
+        beneath.trim_start_matches('/').to_owned()
+    }
+
+    /// Repeats a request while it fails for a passing reason.
+    fn patiently<T>(
+        &self,
+        (doing, path): (&str, &str),
+        request: impl AsyncFn() -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        let mut tries = 1;
+        loop {
+            let error = match self.runtime.block_on(request()) {
+                Ok(value) => return Ok(value),
+                Err(error) => StoreError::object(doing, path, error),
+            };
+            if error.kind() != StoreErrorKind::Retry || tries == TRIES_MAX {
+                return Err(error);
+            }
+            std::thread::sleep(pause(tries));
+            tries += 1;
+        }
+    }
+
+    /// One try to create; a conflict counts only if something is there.
+    async fn try_create(&self, path: &Path, bytes: &PutPayload) -> Result<Created, Error> {
+        let put = self.store.put_opts(path, bytes.clone(), PutMode::Create.into()).await;
+        match put {
+            Ok(_) => Ok(Created::New),
+            Err(conflict @ (Error::AlreadyExists { .. } | Error::Precondition { .. })) => {
+                match self.store.head(path).await {
+                    Ok(_) => Ok(Created::Exists),
+                    Err(Error::NotFound { .. }) => {
+                        Err(Error::Generic { store: "create", source: Box::new(conflict) })
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn try_read(
+        &self,
+        path: &Path,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        match self.store.get_opts(path, options).await {
+            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A pause that doubles with every try; half of it is left to chance.
+fn pause(tries: u32) -> Duration {
+    let longest = (PAUSE_FIRST * 2_u32.saturating_pow(tries)).min(PAUSE_MAX);
+    longest.mul_f64(0.5 + 0.5 * fastrand::f64())
+}
+
+impl Store for Objects {
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, StoreError> {
+        let (at, payload) = (self.path(path)?, PutPayload::from(bytes.to_vec()));
+        self.patiently(("cannot write", path), async || self.try_create(&at, &payload).await)
+    }
+
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (at, payload) = (self.path(path)?, PutPayload::from(bytes.to_vec()));
+        self.patiently(("cannot write", path), async || {
+            self.store.put(&at, payload.clone()).await.map(drop)
+        })
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let at = self.path(path)?;
+        self.patiently(("cannot read", path), async || self.try_read(&at, None).await)
+    }
+
+    fn read_range(&self, path: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
+        let at = self.path(path)?;
+        self.patiently(("cannot read", path), async || {
+            let found = match self.store.head(&at).await {
+                Ok(found) => found,
+                Err(Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            // Stores refuse a range that begins at or behind the end.
+            let range = range.start..range.end.min(found.size);
+            if range.is_empty() {
+                return Ok(Some(Vec::new()));
+            }
+            self.try_read(&at, Some(range)).await
+        })
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
+        let at = self.path(folder)?;
+        let found: Vec<_> = self.patiently(("cannot list", folder), async || {
+            self.store.list(Some(&at)).boxed().try_collect().await
+        })?;
+        let listed = |found: object_store::ObjectMeta| Listed {
+            path: self.inner(&found.location),
+            size_bytes: found.size,
+            modified_micros: found.last_modified.timestamp_micros(),
+        };
+        let mut listed: Vec<_> = found.into_iter().map(listed).collect();
+        listed.sort();
+        Ok(listed)
+    }
+
+    fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let at = self.path(folder)?;
+        let found = self.patiently(("cannot list", folder), async || {
+            self.store.list_with_delimiter(Some(&at)).await
+        })?;
+        let name = |path: &Path| path.filename().map(str::to_owned);
+        let mut names: Vec<_> = found.common_prefixes.iter().filter_map(name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn delete(&self, path: &str) -> Result<(), StoreError> {
+        let at = self.path(path)?;
+        self.patiently(("cannot remove", path), async || match self.store.delete(&at).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+}

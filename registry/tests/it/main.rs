@@ -1,0 +1,3 @@
+//! Tests of the registry as its users meet it.
+
+#![allow(clippy::unwrap_used)]
