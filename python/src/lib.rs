@@ -6,7 +6,9 @@
 
 mod arrow_io;
 mod error;
+mod model;
 mod pipeline;
+mod question;
 mod replay;
 mod report;
 mod toml;
@@ -20,5 +22,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pipeline::Pipeline>()?;
     module.add_class::<report::Report>()?;
     module.add_class::<arrow_io::Table>()?;
+    module.add_class::<model::Model>()?;
+    module.add_function(wrap_pyfunction!(model::load, module)?)?;
     module.add_function(wrap_pyfunction!(replay::backtest, module)?)
 }

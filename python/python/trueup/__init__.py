@@ -5,11 +5,12 @@ equal data and equal definitions give equal digests.
 """
 
 from ._errors import ConfigError, ConfigWarning, OperationError, TrueupError
-from ._native import RealtimeMLPipeline, Report, Table, __version__, backtest
+from ._native import Model, RealtimeMLPipeline, Report, Table, __version__, backtest, load
 
 __all__ = [
     "ConfigError",
     "ConfigWarning",
+    "Model",
     "OperationError",
     "RealtimeMLPipeline",
     "Report",
@@ -17,4 +18,5 @@ __all__ = [
     "TrueupError",
     "__version__",
     "backtest",
+    "load",
 ]
