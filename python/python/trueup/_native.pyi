@@ -5,9 +5,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, final, overload
 
-import pandas
-import polars
-import pyarrow
 from typing_extensions import Self
 
 __version__: str
@@ -32,11 +29,11 @@ class Table:
     @property
     def column_names(self) -> list[str]:
         """The names of the columns."""
-    def to_pyarrow(self) -> pyarrow.Table:
+    def to_pyarrow(self) -> Any:
         """As a table of pyarrow."""
-    def to_polars(self) -> polars.DataFrame:
+    def to_polars(self) -> Any:
         """As a data frame of polars."""
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_pandas(self) -> Any:
         """As a data frame of pandas; needs pyarrow."""
 
 @final

@@ -11,7 +11,7 @@ def bar() -> Callable[[int, int], None]:
     Without tqdm it does nothing.
     """
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         return lambda done, total: None
     shown = tqdm(unit="events", unit_scale=True)
