@@ -4,4 +4,6 @@ pub(crate) mod backtest;
 pub(crate) mod check;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod status;

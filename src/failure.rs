@@ -18,6 +18,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, in one text.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Definition(diagnostics) => diagnostics.to_string(),
+            Self::Usage(message, _) => message.clone(),
+            Self::Operation(error, _) => format!("{error:#}"),
+        }
+    }
+
     /// Tells of it on standard error and gives the exit code.
     pub(crate) fn tell(self) -> ExitCode {
         match self {
@@ -65,9 +74,11 @@ impl From<OverrideError> for Failure {
 
 impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
+        let hint = error.hint().map(str::to_owned);
         match error {
             SetupError::Definition(diagnostics) => Self::Definition(diagnostics),
-            SetupError::Connector(error) => error.into(),
+            SetupError::Source(error) => error.into(),
+            SetupError::NoDisk(_) => Self::Usage(error.to_string(), hint),
         }
     }
 }
@@ -81,6 +92,13 @@ impl From<trueup_connector::Error> for Failure {
 
 impl From<trueup_backtest::Error> for Failure {
     fn from(error: trueup_backtest::Error) -> Self {
+        let hint = error.hint().map(str::to_owned);
+        Self::Operation(error.into(), hint)
+    }
+}
+
+impl From<trueup_registry::Error> for Failure {
+    fn from(error: trueup_registry::Error) -> Self {
         let hint = error.hint().map(str::to_owned);
         Self::Operation(error.into(), hint)
     }

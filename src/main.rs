@@ -4,9 +4,13 @@
 //! definition, 3 an operation failed.
 
 mod commands;
+mod daemon;
 mod failure;
+mod logs;
+mod overrides;
 mod progress;
 mod setup;
+mod stores;
 mod words;
 
 use clap::{Parser, Subcommand};
@@ -39,8 +43,12 @@ enum Command {
     Init(commands::init::Init),
     /// List the pipelines, or what they can be made of.
     List(commands::list::List),
+    /// Learn from live events, publish versions, and go on: the continuous daemon.
+    Run(commands::run::Run),
     /// Print the JSON Schema of a pipeline or project file, or the reference of all keys.
     Schema(commands::schema::Schema),
+    /// Say where a run stands, and what holds it back.
+    Status(commands::status::Status),
 }
 
 fn main() -> ExitCode {
@@ -54,7 +62,9 @@ fn main() -> ExitCode {
         Command::Check(command) => command.run(project),
         Command::Init(command) => command.run(),
         Command::List(command) => command.run(project),
+        Command::Run(command) => command.run(project),
         Command::Schema(command) => command.run(),
+        Command::Status(command) => command.run(project),
     };
     result.unwrap_or_else(Failure::tell)
 }

@@ -1,6 +1,7 @@
 //! Printing: the one place that writes to standard output and standard error.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
 
+use crate::failure::Failure;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -46,4 +47,23 @@ pub(crate) fn parse_time(text: &str) -> Option<trueup_event::EventTime> {
         Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     })?;
     Some(trueup_event::EventTime::from_micros(timestamp.as_microsecond()))
+}
+
+/// Refuses an address that other machines reach, unless that is asked for.
+pub(crate) fn check_address(
+    address: std::net::SocketAddr,
+    is_allowed: bool,
+) -> Result<(), Failure> {
+    if address.ip().is_loopback() || is_allowed {
+        return Ok(());
+    }
+    let message = format!("address can be reached from other machines: `{address}`");
+    let hint = "there is no authentication: say `--allow-remote` behind a proxy that has it";
+    Err(Failure::Usage(message, Some(hint.to_owned())))
+}
+
+/// Ends the program at once, as it is expected of one that was interrupted.
+#[expect(clippy::exit, reason = "a person has asked twice")]
+pub(crate) fn interrupted() -> ! {
+    std::process::exit(130)
 }

@@ -1,11 +1,31 @@
 //! Which columns a definition reads of its two events, and which of them as points in time.
 
 use arrow::datatypes::{DataType, Schema};
+use trueup_connector::{NullTime, ReadRequest, TimeColumn};
+use trueup_learner::engine::{LABELS, QUESTIONS};
 use trueup_learner::features::{FeatureKind, FeatureSet};
 use trueup_learner::spec::{LabelValue, Side, Spec};
 
+/// What a definition asks of the readers of its question and its label event, which have these
+/// columns and times.
+#[must_use]
+pub fn requests(
+    spec: &Spec,
+    features: &FeatureSet,
+    schemas: [&Schema; 2],
+    times: [&TimeColumn; 2],
+) -> [ReadRequest; 2] {
+    let columns = question_columns(spec, features);
+    let mut questions = ReadRequest::new(QUESTIONS, times[0].clone(), columns);
+    questions.dictionary = features.columns_needed().into_iter().map(str::to_owned).collect();
+    let mut labels = ReadRequest::new(LABELS, times[1].clone(), label_columns(spec));
+    labels.null_time = NullTime::Skip;
+    [questions.instants, labels.instants] = instants(spec, schemas);
+    [questions, labels]
+}
+
 /// The columns that a definition reads of its question event.
-pub(crate) fn question_columns(spec: &Spec, features: &FeatureSet) -> Vec<String> {
+fn question_columns(spec: &Spec, features: &FeatureSet) -> Vec<String> {
     let question = &spec.question;
     let mut columns = vec![question.join.clone(), question.estimate.clone()];
     columns.extend(question.id.clone());
@@ -20,7 +40,7 @@ pub(crate) fn question_columns(spec: &Spec, features: &FeatureSet) -> Vec<String
 }
 
 /// The columns that a definition reads of its label event.
-pub(crate) fn label_columns(spec: &Spec) -> Vec<String> {
+fn label_columns(spec: &Spec) -> Vec<String> {
     let mut columns = vec![spec.label.join.clone()];
     match &spec.label.value {
         LabelValue::Column(column) => columns.push(column.clone()),
@@ -36,7 +56,7 @@ pub(crate) fn label_columns(spec: &Spec) -> Vec<String> {
 
 /// The columns of questions and of labels that become points in time as they are read, where their
 /// types leave something unsaid.
-pub(crate) fn instants(spec: &Spec, [questions, labels]: [&Schema; 2]) -> [Vec<String>; 2] {
+fn instants(spec: &Spec, [questions, labels]: [&Schema; 2]) -> [Vec<String>; 2] {
     let is_of = |schema: &Schema, column: &str, of: fn(&DataType) -> bool| {
         schema.field_with_name(column).is_ok_and(|field| of(field.data_type()))
     };

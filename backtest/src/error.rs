@@ -22,6 +22,33 @@ pub enum Error {
     /// Reading a data set that several definitions share.
     #[error(transparent)]
     Shared(std::sync::Arc<trueup_connector::Error>),
+    /// A topic that nothing was appended to yet.
+    #[error("no such topic in `{}`: `{topic}`", folder.display())]
+    NoTopic {
+        /// The topic.
+        topic: String,
+        /// The folder of topics.
+        folder: std::path::PathBuf,
+    },
+    /// An event that a recording does not have.
+    #[error("event is not in the recording `{}`: `{event}`", folder.display())]
+    NotRecorded {
+        /// The event.
+        event: String,
+        /// The recording's folder.
+        folder: std::path::PathBuf,
+    },
+    /// Reading the registry.
+    #[error(transparent)]
+    Registry(#[from] trueup_registry::Error),
+    /// The record or the definition of a version is not what this program writes.
+    #[error("the record of version `{version}` cannot be read: {error}")]
+    Record {
+        /// The version.
+        version: u64,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
     /// Writing the predictions.
     #[error(transparent)]
     Predictions(#[from] crate::predictions::Error),
@@ -38,6 +65,10 @@ impl Error {
             Self::Connector(error) => error.hint(),
             Self::Shared(error) => error.hint(),
             Self::Feature(error) => Some(error.hint()),
+            Self::Registry(error) => error.hint(),
+            Self::NoTopic { .. } => Some("append events to it with `trueup append`"),
+            Self::NotRecorded { .. } => Some("set `record` in the environment and run it first"),
+            Self::Record { .. } => Some("read it with the version of this program that wrote it"),
             Self::Input(_) | Self::Build(_) | Self::Predictions(_) | Self::Stopped => None,
         }
     }

@@ -1,11 +1,12 @@
 //! The replay: data sets in, engines fed in one pass, reports out.
 
 use crate::broadcast::{Broadcast, Taker};
-use crate::columns::{distinct, instants, label_columns, question_columns};
+use crate::columns::{distinct, requests};
 use crate::compare::{self, Chunk};
 use crate::error::Error;
 use crate::predictions::{Columns, PredictionWriter};
 use crate::report::{Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport};
+use crate::source::{Feed, Opened, Source};
 use crate::tally::{Detail, Tally};
 use crate::vocabulary::Vocabulary;
 use std::path::PathBuf;
@@ -13,11 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
-use trueup_connector::{Dataset, DeadLetterFile, NullTime, ReadRequest, Reader, TimeColumn};
+use trueup_connector::{Dataset, DeadLetterFile, ReadRequest};
 use trueup_event::{EventBatch, EventTime, PartitionId, StreamId};
+use trueup_learner::artifact::Artifact;
+use trueup_learner::effect::Candidate;
 use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
 use trueup_learner::features::FeatureSet;
 use trueup_learner::metrics::Errors;
+use trueup_learner::orders::Order;
 use trueup_learner::spec::{Objective, Spec};
 
 /// One definition to be replayed, and where its events live.
@@ -31,17 +35,8 @@ pub struct Job {
     pub questions: Source,
     /// Where labels are read from.
     pub labels: Source,
-}
-
-/// Where the events of one stream live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Path, glob, folder or URL; relative ones are resolved against `base`.
-    pub location: String,
-    /// The project's folder.
-    pub base: PathBuf,
-    /// The column of event time.
-    pub time: TimeColumn,
+    /// What was decided outside the data, in ascending positions.
+    pub orders: Vec<Order>,
 }
 
 /// How to replay.
@@ -72,6 +67,8 @@ pub struct Output {
     pub predictions: Option<PathBuf>,
     /// Every dead letter, as lines of JSON.
     pub dead_letters: Option<PathBuf>,
+    /// Who takes every candidate with its artifacts, as they are published.
+    pub candidates: Option<SyncSender<(Candidate, Artifact)>>,
 }
 
 /// How far a replay is, and whether it is still wanted. Counts rows of all definitions.
@@ -99,7 +96,7 @@ pub fn replay(
     let mut comparisons = Vec::new();
     let names: Vec<_> = jobs.iter().map(|job| job.spec.name.clone()).collect();
     let plans = jobs.iter().map(Plan::open).collect::<Result<Vec<_>, _>>()?;
-    let total = plans.iter().map(|plan| plan.datasets.iter().map(|d| d.row_count()).sum::<u64>());
+    let total = plans.iter().map(|plan| plan.opened.iter().map(Opened::row_count).sum::<u64>());
     progress.total.store(total.sum(), Ordering::Relaxed);
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel::<Chunk>(16);
@@ -122,34 +119,49 @@ pub fn replay(
     })
 }
 
-/// A job with its data sets open.
+/// A job with its sources open.
 struct Plan<'a> {
     job: &'a Job,
     features: FeatureSet,
-    datasets: [Dataset; 2],
+    opened: [Opened; 2],
     requests: [ReadRequest; 2],
 }
 
 impl<'a> Plan<'a> {
     fn open(job: &'a Job) -> Result<Self, Error> {
         let features = FeatureSet::new(job.spec.features.clone())?;
-        let open = |source: &Source| Dataset::open(&source.location, &source.base);
-        let request = |source: &Source, stream, columns, null_time| ReadRequest {
-            null_time,
-            ..ReadRequest::new(stream, source.time.clone(), columns)
+        let opened = [Opened::open(&job.questions.at)?, Opened::open(&job.labels.at)?];
+        let schemas = [opened[0].schema(), opened[1].schema()];
+        let times = [&job.questions.time, &job.labels.time];
+        let requests = requests(&job.spec, &features, [&schemas[0], &schemas[1]], times);
+        Ok(Self { job, features, opened, requests })
+    }
+
+    fn source(&self, side: usize) -> &'a Source {
+        [&self.job.questions, &self.job.labels][side]
+    }
+
+    /// The partitions of both streams, ascending.
+    fn partitions(&self) -> Vec<(StreamId, PartitionId)> {
+        let of = |side: usize| {
+            let stream = [QUESTIONS, LABELS][side];
+            self.opened[side].partitions().into_iter().map(move |partition| (stream, partition))
         };
-        let mut questions = request(
-            &job.questions,
-            QUESTIONS,
-            question_columns(&job.spec, &features),
-            NullTime::DeadLetter,
-        );
-        questions.dictionary = features.columns_needed().into_iter().map(str::to_owned).collect();
-        let mut labels = request(&job.labels, LABELS, label_columns(&job.spec), NullTime::Skip);
-        let datasets = [open(&job.questions)?, open(&job.labels)?];
-        [questions.instants, labels.instants] =
-            instants(&job.spec, [datasets[0].schema(), datasets[1].schema()]);
-        Ok(Self { job, features, datasets, requests: [questions, labels] })
+        of(0).chain(of(1)).collect()
+    }
+
+    /// What each partition is read by, in the order of the partitions.
+    fn feeds(&self, options: &Options) -> Result<Vec<Feed>, Error> {
+        let mut feeds = Vec::new();
+        for (opened, request) in self.opened.iter().zip(&self.requests) {
+            feeds.extend(opened.feeds(&bounded(request, options))?);
+        }
+        Ok(feeds)
+    }
+
+    /// Whether several definitions may share one reading of its data.
+    fn is_shareable(&self) -> bool {
+        self.opened.iter().all(Opened::is_whole)
     }
 }
 
@@ -161,12 +173,6 @@ struct Shared {
     broadcast: Arc<Broadcast>,
 }
 
-/// Where an engine gets the batches of its two streams from.
-enum Feeds {
-    Own([Reader; 2]),
-    Shared([Taker; 2]),
-}
-
 fn pass(
     plans: &[Plan<'_>],
     first: usize,
@@ -175,28 +181,26 @@ fn pass(
     progress: &Progress,
     chunks: Option<&SyncSender<Chunk>>,
 ) -> Result<Vec<RunReport>, Error> {
-    let run = |index: usize, plan: &Plan<'_>, feeds: Feeds| {
+    let run = |index: usize, plan: &Plan<'_>, feeds: Vec<Feed>| {
         let mut run = Run::new(plan, first + index, options, output, chunks.cloned())?;
         run.drive(feeds, progress)?;
         run.finish()
     };
     if let [plan] = plans {
-        let reader =
-            |side: usize| plan.datasets[side].read(&bounded(&plan.requests[side], options));
-        return Ok(vec![run(0, plan, Feeds::Own([reader(0)?, reader(1)?]))?]);
+        return Ok(vec![run(0, plan, plan.feeds(options)?)?]);
     }
-    let (shared, receivers) = share(plans, options);
+    let (shared, feeds) = share(plans, options)?;
     std::thread::scope(|scope| {
         for shared in shared {
             scope.spawn(move || shared.run());
         }
         let runs: Vec<_> = plans
             .iter()
-            .zip(receivers)
+            .zip(feeds)
             .enumerate()
             .map(|(index, (plan, feeds))| {
                 let run = &run;
-                scope.spawn(move || run(index, plan, Feeds::Shared(feeds)))
+                scope.spawn(move || run(index, plan, feeds))
             })
             .collect();
         runs.into_iter().map(|run| run.join().expect("a replay does not panic")).collect()
@@ -213,34 +217,48 @@ fn bounded(request: &ReadRequest, options: &Options) -> ReadRequest {
 }
 
 /// Finds the streams that plans have in common, and joins the columns they want.
-fn share(plans: &[Plan<'_>], options: &Options) -> (Vec<Shared>, Vec<[Taker; 2]>) {
+fn share(plans: &[Plan<'_>], options: &Options) -> Result<(Vec<Shared>, Vec<Vec<Feed>>), Error> {
     let mut shared: Vec<Shared> = Vec::new();
-    let mut takers = Vec::new();
+    let mut feeds = Vec::new();
     for plan in plans {
-        takers.push([0, 1].map(|side| {
-            let source = [&plan.job.questions, &plan.job.labels][side];
-            let request = &plan.requests[side];
-            let same = shared
-                .iter_mut()
-                .find(|shared| shared.source == *source && shared.request.stream == request.stream);
-            if let Some(shared) = same {
-                shared.request.columns.extend(request.columns.iter().cloned());
-                shared.request.columns = distinct(std::mem::take(&mut shared.request.columns));
-                shared.request.dictionary.extend(request.dictionary.iter().cloned());
-                return shared.broadcast.taker();
-            }
-            let broadcast = Arc::<Broadcast>::default();
-            let taker = broadcast.taker();
-            shared.push(Shared {
-                request: bounded(request, options),
-                dataset: plan.datasets[side].clone(),
-                source: source.clone(),
-                broadcast,
-            });
-            taker
-        }));
+        if !plan.is_shareable() {
+            feeds.push(plan.feeds(options)?);
+            continue;
+        }
+        let taker = |side: usize| Feed::Taker(shared_taker(&mut shared, plan, side, options));
+        feeds.push([0, 1].map(taker).into());
     }
-    (shared, takers)
+    Ok((shared, feeds))
+}
+
+fn shared_taker(
+    shared: &mut Vec<Shared>,
+    plan: &Plan<'_>,
+    side: usize,
+    options: &Options,
+) -> Taker {
+    let (source, request) = (plan.source(side), &plan.requests[side]);
+    let same = shared
+        .iter_mut()
+        .find(|shared| shared.source == *source && shared.request.stream == request.stream);
+    if let Some(shared) = same {
+        shared.request.columns.extend(request.columns.iter().cloned());
+        shared.request.columns = distinct(std::mem::take(&mut shared.request.columns));
+        shared.request.dictionary.extend(request.dictionary.iter().cloned());
+        return shared.broadcast.taker();
+    }
+    let Opened::Dataset(dataset) = &plan.opened[side] else {
+        unreachable!("only data sets are shared")
+    };
+    let broadcast = Arc::<Broadcast>::default();
+    let taker = broadcast.taker();
+    shared.push(Shared {
+        request: bounded(request, options),
+        dataset: dataset.clone(),
+        source: source.clone(),
+        broadcast,
+    });
+    taker
 }
 
 impl Shared {
@@ -260,23 +278,6 @@ impl Shared {
             }
         }
         self.broadcast.end(reader.skipped_null_time());
-    }
-}
-
-impl Feeds {
-    fn next(&mut self, stream: StreamId) -> Result<Option<Arc<EventBatch>>, Error> {
-        let side = usize::from(stream.0);
-        match self {
-            Self::Own(readers) => Ok(readers[side].next().transpose()?.map(Arc::new)),
-            Self::Shared(takers) => takers[side].take().transpose().map_err(Error::Shared),
-        }
-    }
-
-    fn skipped(&self) -> [u64; 2] {
-        match self {
-            Self::Own(readers) => [0, 1].map(|side| readers[side].skipped_null_time()),
-            Self::Shared(takers) => [0, 1].map(|side| takers[side].skipped()),
-        }
     }
 }
 
@@ -303,12 +304,15 @@ impl<'a> Run<'a> {
         chunks: Option<SyncSender<Chunk>>,
     ) -> Result<Self, Error> {
         let spec = &plan.job.spec;
-        let partitions = [(QUESTIONS, PartitionId(0)), (LABELS, PartitionId(0))];
-        let engine = Engine::new(spec.clone(), plan.features.clone(), &partitions)?;
+        let mut engine = Engine::new(spec.clone(), plan.features.clone(), &plan.partitions())?;
         let detail = if options.page { Detail::Page } else { Detail::Table };
         let mut tally = Tally::new(detail, index, spec.learners.len());
         tally.chunks = chunks;
-        let files = [0, 1].map(|side| plan.datasets[side].files().to_vec());
+        tally.candidates = output.candidates.clone().filter(|_| index == 0);
+        for order in &plan.job.orders {
+            engine.control(order.clone(), &mut tally)?;
+        }
+        let files = [0, 1].map(|side| plan.opened[side].files().to_vec());
         if let Some(path) = output.predictions.as_ref().filter(|_| index == 0) {
             let columns = Columns {
                 references: spec.references.clone(),
@@ -328,19 +332,19 @@ impl<'a> Run<'a> {
             words: options.page.then(Vocabulary::default),
             spans: [None; 2],
             skipped: [0; 2],
-            is_whole: options.to.is_none(),
+            is_whole: options.to.is_none() && plan.opened.iter().all(Opened::is_whole),
             started: Instant::now(),
             elapsed_seconds: 0.0,
         })
     }
 
-    fn drive(&mut self, mut feeds: Feeds, progress: &Progress) -> Result<(), Error> {
+    fn drive(&mut self, mut feeds: Vec<Feed>, progress: &Progress) -> Result<(), Error> {
         while let Wants::Batch(index) = self.engine.run(&mut self.tally) {
             if progress.stop.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
             }
             let (stream, _) = self.engine.partitions()[index];
-            match feeds.next(stream)? {
+            match feeds[index].next()? {
                 None => self.engine.end(index),
                 Some(batch) => {
                     self.see(stream, &batch)?;
@@ -358,15 +362,18 @@ impl<'a> Run<'a> {
             self.engine.drain(&mut self.tally);
         }
         self.engine.tell_pending(&mut self.tally);
-        self.skipped = feeds.skipped();
+        for (feed, (stream, _)) in feeds.iter().zip(self.engine.partitions()) {
+            self.skipped[usize::from(stream.0)] += feed.skipped();
+        }
         self.elapsed_seconds = self.started.elapsed().as_secs_f64();
         Ok(())
     }
 
     fn see(&mut self, stream: StreamId, batch: &EventBatch) -> Result<(), Error> {
-        if let Some((first, last)) = batch.times.first().zip(batch.times.last()) {
+        if let Some((first, last)) = batch.times.iter().min().zip(batch.times.iter().max()) {
             let span = &mut self.spans[usize::from(stream.0)];
-            *span = Some((span.map_or(*first, |(first, _)| first), *last));
+            let (from, until) = span.unwrap_or((*first, *last));
+            *span = Some((from.min(*first), until.max(*last)));
         }
         if let Some(words) = self.words.as_mut().filter(|_| stream == QUESTIONS) {
             let bind = trueup_learner::bind::BindError::from;
@@ -406,7 +413,7 @@ impl<'a> Run<'a> {
         let category_names: Vec<_> =
             self.plan.features.category_names().map(str::to_owned).collect();
         let events = [spec.question.event.as_str(), spec.label.event.as_str()];
-        let files = [0, 1].map(|side| self.plan.datasets[side].files().to_vec());
+        let files = [0, 1].map(|side| self.plan.opened[side].files().to_vec());
         let (units, improvement) = self.engine.step().gate().evidence(0);
         let fed = questions.fed + labels.fed;
         Ok(RunReport {
@@ -448,7 +455,7 @@ impl<'a> Run<'a> {
         let time = |micros: i64| EventTime::from_micros(micros).to_string();
         StreamReport {
             event: [&spec.question.event, &spec.label.event][side].clone(),
-            location: source.location.clone(),
+            location: source.at.label(),
             fed,
             first: self.spans[side].map(|(first, _)| time(first)),
             last: self.spans[side].map(|(_, last)| time(last)),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use trueup_connector::DeadLetterFile;
 use trueup_event::{DeadLetter, EventTime, Reason};
-use trueup_learner::artifact::Form;
+use trueup_learner::artifact::{Artifact, Form};
 use trueup_learner::drift::{AdwinParams, Detector, DriftDetector, DriftParams};
 use trueup_learner::effect::{Candidate, Effect, Fate, Outcome, Sink};
 use trueup_learner::engine::QUESTIONS;
@@ -60,6 +60,7 @@ pub(crate) struct Tally {
     pub(crate) letters: Option<(DeadLetterFile, [Vec<String>; 2], [String; 2])>,
     pub(crate) failure: Option<crate::Error>,
     pub(crate) chunks: Option<SyncSender<Chunk>>,
+    pub(crate) candidates: Option<SyncSender<(Candidate, Artifact)>>,
 }
 
 /// Absolute errors of one day, or daily means since the last change.
@@ -109,6 +110,7 @@ impl Tally {
             letters: None,
             failure: None,
             chunks: None,
+            candidates: None,
         }
     }
 
@@ -352,7 +354,13 @@ impl Sink for Tally {
     fn take(&mut self, effect: Effect<'_>) {
         match effect {
             Effect::Outcome(outcome) => self.outcome(&outcome),
-            Effect::Candidate(candidate, _) => self.candidate(&candidate),
+            Effect::Candidate(candidate, artifact) => {
+                self.candidate(&candidate);
+                if let Some(taker) = &self.candidates {
+                    // Whoever went away has said why elsewhere.
+                    let _ = taker.send((candidate, artifact.clone()));
+                }
+            }
             Effect::DeadLetter(letter) => self.dead_letter(letter),
             Effect::Idle { boundaries } => self.gate.idle += boundaries,
         }

@@ -8,7 +8,7 @@ use crate::sources::parquet::file::DataFile;
 use crate::sources::parquet::projection::Projection;
 use crate::sources::parquet::schema::Columns;
 use crate::sources::parquet::{Reader, sample};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
@@ -42,6 +42,13 @@ pub(crate) struct Data {
 impl Data {
     pub(crate) fn row_count(&self) -> u64 {
         self.files.iter().map(DataFile::row_count).sum()
+    }
+
+    /// One file of a stream whose other files are known to have these columns.
+    pub(crate) fn of_one(file: DataFile, known: &Schema) -> Self {
+        let mut columns = Columns::unite(&[file.shape()]);
+        columns.add_known(known, &file.label);
+        Self { files: vec![file], columns }
     }
 }
 
@@ -98,7 +105,8 @@ impl Dataset {
                 file.forget_footer();
             }
         }
-        let columns = Columns::unite(&files);
+        let shapes: Vec<_> = files.iter().map(DataFile::shape).collect();
+        let columns = Columns::unite(&shapes);
         let schema = columns.schema();
         let labels = files.iter().map(|file| file.label.clone()).collect();
         let data = Arc::new(Data { files, columns });

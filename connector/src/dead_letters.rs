@@ -2,6 +2,7 @@
 //!
 //! Nothing is dropped in silence; what could not be used can be read, counted and mended here.
 
+use crate::disk::{folder_of, persist, temporary};
 use crate::error::Error;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
@@ -31,6 +32,27 @@ struct Line<'a> {
     detail: &'a str,
 }
 
+/// A letter as a line of JSON with its end, as [`DeadLetterFile::write`] appends it.
+///
+/// # Panics
+/// Never: a line is plain data.
+#[must_use]
+pub fn line(stream: &str, files: &[String], letter: &DeadLetter) -> Vec<u8> {
+    let line = Line {
+        stream,
+        partition: letter.place.partition.0,
+        offset: letter.place.offset,
+        file: files.get(letter.origin.file() as usize).map(String::as_str),
+        row: letter.origin.row(),
+        time: letter.time.map(|time| time.to_string()),
+        reason: letter.reason.name(),
+        detail: &letter.detail,
+    };
+    let mut bytes = serde_json::to_vec(&line).expect("a line is plain data");
+    bytes.push(b'\n');
+    bytes
+}
+
 impl DeadLetterFile {
     /// Begins a file that will be at `path`, replacing what is there.
     ///
@@ -38,7 +60,7 @@ impl DeadLetterFile {
     /// If the folder cannot be written to.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let folder = folder_of(path);
-        let file = temporary(folder)
+        let file = temporary(folder, ".dead-letters-")
             .map_err(|error| Error::disk("cannot write dead letters in", folder, error))?;
         Ok(Self { path: path.into(), writer: BufWriter::new(file), count: 0 })
     }
@@ -54,18 +76,8 @@ impl DeadLetterFile {
         files: &[String],
         letter: &DeadLetter,
     ) -> Result<(), Error> {
-        let line = Line {
-            stream,
-            partition: letter.place.partition.0,
-            offset: letter.place.offset,
-            file: files.get(letter.origin.file() as usize).map(String::as_str),
-            row: letter.origin.row(),
-            time: letter.time.map(|time| time.to_string()),
-            reason: letter.reason.name(),
-            detail: &letter.detail,
-        };
-        let written = serde_json::to_writer(&mut self.writer, &line).map_err(std::io::Error::from);
-        written.and_then(|()| self.writer.write_all(b"\n")).map_err(|error| self.failed(error))?;
+        let written = self.writer.write_all(&line(stream, files, letter));
+        written.map_err(|error| self.failed(error))?;
         self.count += 1;
         Ok(())
     }
@@ -85,39 +97,13 @@ impl DeadLetterFile {
         let Self { path, writer, count } = self;
         let failed = |error| Error::disk("cannot write dead letters", &path, error);
         let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        sync_folder(folder_of(&path)).map_err(failed)?;
+        persist(file, &path).map_err(failed)?;
         Ok(count)
     }
 
     fn failed(&self, error: std::io::Error) -> Error {
         Error::disk("cannot write dead letters", &self.path, error)
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A file without a lasting name, readable by whom a plainly created one would be.
-fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".dead-letters-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-/// A new name is durable once its folder is.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    std::fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

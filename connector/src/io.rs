@@ -7,12 +7,13 @@
 use crate::error::Error;
 use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
-fn runtime() -> Result<&'static Handle, Error> {
+pub(crate) fn runtime() -> Result<&'static Handle, Error> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
         Builder::new_multi_thread().worker_threads(1).thread_name("trueup-io").enable_all().build()
@@ -99,6 +100,11 @@ pub(crate) fn guarded<T: Send>(
     })
 }
 
+/// Runs a decoder on this thread; a panic in it becomes an error.
+pub(crate) fn caught<T>(subject: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(subject, panic.as_ref()))
+}
+
 /// The error for a panic in a decoder.
 pub(crate) fn panicked(subject: &str, panic: &(dyn Any + Send)) -> Error {
     let said = panic
@@ -106,7 +112,7 @@ pub(crate) fn panicked(subject: &str, panic: &(dyn Any + Send)) -> Error {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    Error::corrupt(format!("the Parquet decoder gave up: `{subject}`"))
+    Error::corrupt(format!("the decoder gave up: `{subject}`"))
         .caused_by(said.to_string())
         .with_hint("the file is damaged, or was written by a faulty writer: write it again")
 }

@@ -15,9 +15,17 @@
 pub mod dataset;
 pub mod dead_letters;
 pub mod error;
+pub mod folder;
+pub mod live;
+pub mod log;
+pub mod ndjson;
+pub mod recording;
 pub mod request;
+pub mod store;
 pub mod write;
 
+mod claim;
+mod disk;
 mod io;
 mod location;
 mod sources;
@@ -25,5 +33,8 @@ mod sources;
 pub use dataset::Dataset;
 pub use dead_letters::DeadLetterFile;
 pub use error::{Error, ErrorKind};
+pub use folder::GrowingFolder;
+pub use live::{LiveSource, Polled};
 pub use request::{EpochUnit, NullTime, ReadRequest, TimeColumn};
 pub use sources::parquet::Reader;
+pub use store::{Store, runtime, store};

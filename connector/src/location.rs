@@ -13,6 +13,7 @@ mod glob;
 mod store;
 
 use crate::error::{Error, names_hint};
+use crate::store::Store;
 use futures::TryStreamExt;
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -150,6 +151,15 @@ impl Location {
         found.dedup_by(|a, b| a.location == b.location);
         let label = |meta: &ObjectMeta| format!("{}{}", self.shown_prefix, meta.location);
         Ok(found.into_iter().map(|meta| Found { label: label(&meta), meta }).collect())
+    }
+
+    /// The file with a key in the store that a listing gave.
+    pub(crate) async fn find(&self, key: &str) -> Result<Found, Error> {
+        let label = format!("{}{key}", self.shown_prefix);
+        let cannot = |error| Error::store("cannot find the file", &label, error);
+        let key = Key::parse(key).map_err(|error| cannot(error.into()))?;
+        let meta = self.store.head(&key).await.map_err(cannot)?;
+        Ok(Found { label, meta })
     }
 
     fn nothing(&self, others: &[String]) -> Error {
@@ -298,6 +308,26 @@ fn table_format(path: &[String]) -> Option<&'static str> {
         [".hoodie", ..] => Some("Hudi"),
         ["metadata", name] if name.ends_with(".metadata.json") => Some("Iceberg"),
         _ => None,
+    }
+}
+
+/// The place that a location names, for files of one's own.
+pub(crate) fn place(written: &str, base: &Path) -> Result<Store, Error> {
+    if written.trim().is_empty() {
+        return Err(Error::missing("the location is empty").with_hint("write a path or a URL"));
+    }
+    match written.split_once("://") {
+        None => Ok(Store::Disk(base.join(written))),
+        Some(("file", rest)) => {
+            let path = rest.strip_prefix("localhost").unwrap_or(rest);
+            Ok(Store::Disk(base.join(percent_decoded(path))))
+        }
+        Some((scheme, rest)) => {
+            let (authority, key) = rest.split_once('/').unwrap_or((rest, ""));
+            let store = store::open(scheme, authority, written)?;
+            let parts: Vec<&str> = key.split('/').filter(|part| !part.is_empty()).collect();
+            Ok(Store::Objects { store, prefix: parts.join("/") })
+        }
     }
 }
 

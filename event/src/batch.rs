@@ -95,6 +95,13 @@ pub struct EventBatch {
     pub partition: PartitionId,
     /// The offset of the first row; the others follow without gaps.
     pub first_offset: u64,
+    /// The offset after the last row, dead rows and rows passed over counted: where the next batch
+    /// of the partition begins.
+    ///
+    /// In a source of messages the rows without an event come after the events of a batch. A
+    /// warehouse data set has no offsets for them: there it is `first_offset` and the number of
+    /// events.
+    pub next_offset: u64,
     /// What the order of rows means.
     pub order: RowOrder,
     /// Event times in microseconds, one per row.
@@ -105,7 +112,8 @@ pub struct EventBatch {
     pub origins: Arc<[Origin]>,
     /// The columns.
     pub rows: RecordBatch,
-    /// Rows that could not even be given an event time. They count as fed.
+    /// Rows that could not even be given an event time. They count as fed. Where they have offsets
+    /// of their own, these lie between the last event's and `next_offset`, ascending.
     pub dead: Vec<DeadLetter>,
 }
 

@@ -204,6 +204,7 @@ fn event_batch(stream: StreamId, delay: i64, columns: Vec<(&str, ArrayRef)>) -> 
         stream,
         partition: PartitionId(0),
         first_offset: 0,
+        next_offset: QUESTIONS_LEN as u64,
         order: RowOrder::Time,
         times: (0..QUESTIONS_LEN).map(|i| start + i * MINUTE).collect(),
         record_times: None,

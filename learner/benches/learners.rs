@@ -262,6 +262,7 @@ fn batches(events: &[Event]) -> [Vec<EventBatch>; 2] {
         stream,
         partition: PartitionId(0),
         first_offset: first as u64,
+        next_offset: (first + columns[0].1.len()) as u64,
         order: RowOrder::Time,
         times: keys[first..][..columns[0].1.len()].iter().map(|key| micros(key) + delay).collect(),
         record_times: None,

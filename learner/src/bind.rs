@@ -274,7 +274,12 @@ impl Places {
             offsets: Vec::with_capacity(order.len()),
             dead: Vec::new(),
         };
-        let unread = batch.dead.iter().map(|letter| (batch.first_offset, letter.clone()));
+        // A row of a data set that has no event has no offset either: it counts with the batch.
+        let offsets = batch.first_offset..batch.next_offset;
+        let unread = batch.dead.iter().map(|letter| match letter.place.offset {
+            own if offsets.contains(&own) => (own, letter.clone()),
+            _ => (batch.first_offset, letter.clone()),
+        });
         places.dead.extend(unread);
         for (offset, row) in (batch.first_offset..).zip(order) {
             let at = row as usize;
@@ -297,6 +302,7 @@ impl Places {
                 }
             }
         }
+        places.dead.sort_by_key(|(offset, _)| *offset);
         places
     }
 

@@ -6,6 +6,7 @@
 
 use crate::arena::Arena;
 use crate::artifact::{self, Cells, Form};
+use crate::effect::CandidateKey;
 use crate::engine::Engine;
 use crate::features::FeatureSet;
 use crate::gate::Gate;
@@ -76,7 +77,7 @@ struct LineageState {
     /// Serving tables of the replica.
     replica: Vec<u8>,
     is_followed: bool,
-    published: Option<u64>,
+    published: Option<CandidateKey>,
 }
 
 const PARTS: [Use; 2] = [Use::Serving, Use::Training];

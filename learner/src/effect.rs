@@ -123,7 +123,7 @@ pub struct Candidate {
     /// Whether its artifact is a base or a delta.
     pub form: Form,
     /// The candidate of its lineage that a delta is against.
-    pub parent: Option<u64>,
+    pub parent: Option<CandidateKey>,
     /// The size of its two artifacts.
     pub artifact_bytes: u64,
     /// What the gate says.
@@ -132,12 +132,32 @@ pub struct Candidate {
     pub trained_until: Option<EventTime>,
     /// The number of events merged when it was published.
     pub merged: u64,
+    /// A digest of everything it is a function of, the definition apart: events in merge order, and
+    /// what was obeyed between them.
+    pub history: u64,
     /// How far each partition was merged then, in the order of the engine's partitions.
     pub inputs: Vec<InputMark>,
     /// How the primary estimate, its lineage's learner and what was served did so far.
     pub scores: CandidateScores,
     /// The digest of the whole state at this point.
     pub digest: StateDigest,
+}
+
+/// What tells a candidate of a definition from all others, in whatever run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CandidateKey {
+    /// Its number.
+    pub version: u64,
+    /// See [`Candidate::history`].
+    pub history: u64,
+}
+
+impl Candidate {
+    /// Its key.
+    #[must_use]
+    pub const fn key(&self) -> CandidateKey {
+        CandidateKey { version: self.version, history: self.history }
+    }
 }
 
 /// Prequential errors up to a publish point.

@@ -19,7 +19,7 @@ use crate::step::{InputMark, Step};
 use std::collections::VecDeque;
 use trueup_event::{
     DeadLetter, EventBatch, EventTime, Held, Hold, Merged, PartitionId, Reason, Role, Sequencer,
-    StreamId, Timed, Turn,
+    StreamId, Timed, Turn, hash,
 };
 
 /// The stream of questions.
@@ -175,7 +175,7 @@ impl Engine {
         } else {
             bind::labels(&step.spec, from, batch)?
         };
-        let until = batch.first_offset + batch.len() as u64;
+        let until = batch.next_offset;
         for (offset, letter) in bound.dead.drain(..) {
             if offset >= self.buried[index] {
                 self.bury(letter, sink);
@@ -255,7 +255,12 @@ impl Engine {
         let (origin, is_future) = (bound.origins[merged.row], !bound.raises(merged.row));
         let content = bound.content(merged.row);
         self.step.inputs[merged.partition].pass(merged.place.offset, merged.time, content);
-        self.step.cursor.merged += 1;
+        let cursor = &mut self.step.cursor;
+        cursor.merged += 1;
+        let place = u64::from(merged.place.stream.0) << 32 | u64::from(merged.place.partition.0);
+        for word in [place, merged.frontier.micros() as u64, merged.time.micros() as u64, content] {
+            cursor.history = hash::mix(cursor.history, word);
+        }
         self.counts(role).fed += 1;
         let refused = if is_future {
             Some((Reason::Future, "further ahead of its record's timestamp than `future_max`"))

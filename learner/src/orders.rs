@@ -13,7 +13,7 @@ use crate::learners::Learner;
 use crate::served::Current;
 use crate::state::Use;
 use crate::step::Step;
-use trueup_event::{Control, EventTime};
+use trueup_event::{Control, EventTime, hash};
 
 /// A control input and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,29 @@ pub struct Stored {
     pub serving: Vec<(Form, Vec<u8>)>,
     /// Training artifacts, likewise.
     pub training: Vec<(Form, Vec<u8>)>,
+}
+
+impl Order {
+    /// A digest of what is decided; the registry's number of a version is a name, and not in it.
+    fn digest(&self) -> u64 {
+        let kind = match self.control {
+            Control::Lift { .. } => 1,
+            Control::Discover { .. } => 2,
+            Control::Promote { .. } => 3,
+            Control::Rollback { .. } => 4,
+            Control::Retrain { .. } => 5,
+            Control::Drain => 6,
+        };
+        let mut digest = hash::mix(self.position, kind);
+        if let Some(stored) = &self.stored {
+            digest = hash::mix(digest, stored.lineage as u64);
+            digest = hash::mix(digest, stored.number);
+            for (_, bytes) in stored.serving.iter().chain(&stored.training) {
+                digest = hash::mix(digest, hash::of_bytes(bytes) as u64);
+            }
+        }
+        digest
+    }
 }
 
 impl Engine {
@@ -89,6 +112,8 @@ impl Engine {
         }
         let order = self.orders.pop_front().expect("there is one");
         let stored = order.stored.as_ref();
+        let cursor = &mut self.step.cursor;
+        cursor.history = hash::mix(cursor.history, order.digest());
         match order.control {
             Control::Promote { .. } => self.step.install(stored, Hold::Ends),
             Control::Rollback { .. } => self.step.install(stored, Hold::Begins),

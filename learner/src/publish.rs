@@ -5,12 +5,12 @@
 //! version that the gate lets pass is queued for serving at this place of the merge order.
 
 use crate::artifact::{self, Artifact, Cells, Form};
-use crate::effect::{Candidate, CandidateScores, Effect, Score, Sink, StateDigest};
+use crate::effect::{Candidate, CandidateKey, CandidateScores, Effect, Score, Sink, StateDigest};
 use crate::gate::{Refusal, Verdict};
 use crate::served::{Current, Promotion};
 use crate::spec::{Cadence, Promote};
 use crate::state::{AnyTable, Use};
-use crate::step::Step;
+use crate::step::{Cursor, Step};
 use trueup_event::{Duration, EventTime};
 
 impl Step {
@@ -67,7 +67,8 @@ impl Step {
         let parent = lineage.published.filter(|_| form == Form::Delta);
         let verdict = self.judge(index, boundary, published);
         if verdict != Verdict::Unchanged {
-            self.lineages[index].published = Some(self.cursor.version);
+            let Cursor { version, history, .. } = self.cursor;
+            self.lineages[index].published = Some(CandidateKey { version, history });
         }
         self.promote(index, &verdict, form, &artifact.serving);
         let scores = CandidateScores {
@@ -86,6 +87,7 @@ impl Step {
             verdict,
             trained_until: self.cursor.trained_until,
             merged: self.cursor.merged,
+            history: self.cursor.history,
             inputs: self.inputs.clone(),
             scores,
             digest: StateDigest([0; 32]),

@@ -6,7 +6,7 @@
 
 use crate::answer;
 use crate::arena::{Arena, Layout, Lengths, Slot};
-use crate::effect::{Effect, Fate, Outcome, Sink};
+use crate::effect::{CandidateKey, Effect, Fate, Outcome, Sink};
 use crate::features::FeatureSet;
 use crate::gate::{Gate, Scores};
 use crate::join::{self, Ask, Join, Label, Ordinal, Refused};
@@ -27,8 +27,8 @@ pub(crate) struct Lineage {
     /// Whether the replica (with what is queued for it) equals the last published candidate, so
     /// that a delta brings it up to date.
     pub(crate) is_followed: bool,
-    /// The number of its last candidate that was not unchanged: what the next delta is against.
-    pub(crate) published: Option<u64>,
+    /// Its last candidate that was not unchanged: what the next delta is against.
+    pub(crate) published: Option<CandidateKey>,
 }
 
 /// Prequential scores of everything that answers.
@@ -60,6 +60,9 @@ pub(crate) struct Cursor {
     pub(crate) version: u64,
     /// The number of events merged.
     pub(crate) merged: u64,
+    /// A digest of everything the state is a function of: events in merge order, with the frontier
+    /// at each, and what was obeyed between them.
+    pub(crate) history: u64,
     /// When the learners started anew, if ever: older questions vote no more.
     pub(crate) anew_since: Option<EventTime>,
     /// The time of the last label learned.

@@ -208,30 +208,9 @@ impl Shape {
             }
             Self::Map { of, .. } => format!("a table by {of}"),
             Self::Either(shapes) => {
-                let known = shapes.iter().filter(|shape| !shape.is_unavailable());
-                let all: Vec<String> = known.map(Self::words).collect();
+                let all: Vec<String> = shapes.iter().map(Self::words).collect();
                 all.join(", or ")
             }
-        }
-    }
-
-    /// Whether it is a table of which this build knows no key.
-    pub(crate) const fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Table(section) => section.keys.is_empty(),
-            Self::Text
-            | Self::Event
-            | Self::Column
-            | Self::Category
-            | Self::Zone
-            | Self::ZoneOrOffset
-            | Self::Duration(_)
-            | Self::Number(_)
-            | Self::Count
-            | Self::Choice(_)
-            | Self::List(_)
-            | Self::Map { .. }
-            | Self::Either(_) => false,
         }
     }
 

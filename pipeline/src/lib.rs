@@ -24,4 +24,4 @@ mod tree;
 pub use check::{Checked, Schemas};
 pub use definition::{Definition, Label, LabelSource, RealtimeMlPipeline};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use project::{Environment, Epoch, Event, Project};
+pub use project::{Environment, Epoch, Event, Location, Place, Project, Record};

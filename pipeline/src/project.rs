@@ -5,7 +5,7 @@
 
 mod environment;
 
-pub use environment::Environment;
+pub use environment::{Environment, Location, Place, Record};
 
 use crate::definition::Definition;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean, list};
@@ -214,7 +214,17 @@ fn names(source: &Source, table: &Table, faults: &mut Vec<Diagnostic>) {
     let events: Vec<&str> = tables(table, "event").map(|(name, _)| name).collect();
     let environments: Vec<&str> = tables(table, "environment").map(|(name, _)| name).collect();
     for (environment, entries) in tables(table, "environment") {
-        for (event, _) in entries.table("events").iter().flat_map(|located| &located.0) {
+        for (event, value) in entries.table("events").iter().flat_map(|located| &located.0) {
+            if let Value::Table(location) = value
+                && ["files", "log", "kafka", "kinesis"]
+                    .iter()
+                    .all(|key| location.get(key).is_none())
+            {
+                let path = format!("environment.{environment}.events.{event}");
+                let message = format!("does not say where the event is: `{event}`");
+                let remedy = "write `files = \"PATH\"` or `log = \"TOPIC\"`".to_owned();
+                faults.push(source.error(Part::Value, &path, message, remedy));
+            }
             if !events.contains(&event.as_str()) {
                 let path = format!("environment.{environment}.events.{event}");
                 let message = format!("not a declared event: `{event}`");

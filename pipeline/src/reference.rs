@@ -36,7 +36,7 @@ pub fn reference_markdown() -> String {
 }
 
 fn sections(page: &mut String, root: &'static Section) {
-    for section in root.all().into_iter().filter(|section| !section.keys.is_empty()) {
+    for section in root.all() {
         let mut title = section.title.chars();
         let first: String = title.next().into_iter().flat_map(char::to_uppercase).collect();
         let title = match first.as_str() {

@@ -185,7 +185,7 @@ fn shape(shape: &'static Shape) -> Value {
             "propertyNames": { "minLength": 1 },
         }),
         Shape::Either(shapes) => {
-            let known = shapes.iter().filter(|shape| !shape.is_unavailable());
+            let known = shapes.iter();
             let mut schemas: Vec<Value> = known.map(self::shape).collect();
             match (schemas.pop(), schemas.is_empty()) {
                 (Some(only), true) => only,

@@ -53,7 +53,7 @@ impl Walk<'_> {
                 self.value(&at, value, &key.shape, key);
             } else if !section.later.iter().any(|later| later.name == name)
                 && section.params != Params::Learner
-                && !(is_later && section.keys.is_empty())
+                && !is_later
             {
                 self.unknown(&at, name, section);
             }
@@ -76,10 +76,6 @@ impl Walk<'_> {
                 let message = format!("{} lacks {}", title(section, path), header(key));
                 self.fault(Part::Key, path, message, missing(section, key));
             }
-        }
-        if section.keys.is_empty() && !is_later {
-            let message = format!("not a location: {}", Value::Table(table.clone()));
-            self.fault(Part::Value, path, message, "write a path or an address as a text".into());
         }
     }
 

@@ -227,7 +227,8 @@ mod tests {
         assert!(checked.warnings.is_empty(), "{}", checked.warnings);
         let environment = project.environment(None).expect("needs no variable");
         for (name, (path, _)) in ["estimates", "deliveries"].iter().zip(data()) {
-            assert_eq!(project.location(&environment, name), Ok(path));
+            let location = project.location(&environment, name).expect("is said");
+            assert_eq!(location.files(), Some(path));
         }
     }
 

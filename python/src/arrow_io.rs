@@ -18,7 +18,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use trueup_backtest::setup::Place;
+use trueup_backtest::Place;
 
 /// How the location of a table is told in reports.
 pub(crate) const IN_MEMORY: &str = "(table in memory)";
@@ -49,7 +49,7 @@ impl Given {
             ));
         };
         let base = std::env::current_dir().map_err(|error| Failure::operation(&error))?;
-        Ok(Self { place: Place { location: path.extract()?, base }, folder: None })
+        Ok(Self { place: Place::Files { location: path.extract()?, base }, folder: None })
     }
 
     /// Whether the events came as a table.
@@ -80,7 +80,7 @@ impl Given {
         }
         writer.close().map_err(refused)?;
         let base = folder.path().to_path_buf();
-        Ok(Self { place: Place { location, base }, folder: Some(folder) })
+        Ok(Self { place: Place::Files { location, base }, folder: Some(folder) })
     }
 }
 

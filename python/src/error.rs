@@ -61,7 +61,11 @@ impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::Definition(found) => Self::Definition(found),
-            SetupError::Connector(error) => trueup_backtest::Error::from(error).into(),
+            SetupError::Source(error) => error.into(),
+            SetupError::NoDisk(_) => {
+                let hint = error.hint().map(str::to_owned);
+                Self::Usage { message: error.to_string(), hint }
+            }
         }
     }
 }
@@ -73,6 +77,9 @@ impl From<trueup_backtest::Error> for Failure {
             Replay::Stopped => return Self::Stopped,
             Replay::Connector(error) => Some(format!("{:?}", error.kind()).to_lowercase()),
             Replay::Shared(error) => Some(format!("{:?}", error.kind()).to_lowercase()),
+            Replay::Registry(error) => Some(format!("{:?}", error.kind()).to_lowercase()),
+            Replay::NoTopic { .. } | Replay::NotRecorded { .. } => Some("missing".to_owned()),
+            Replay::Record { .. } => Some("corrupt".to_owned()),
             Replay::Input(_) | Replay::Build(_) | Replay::Feature(_) | Replay::Predictions(_) => {
                 None
             }

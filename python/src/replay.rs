@@ -167,7 +167,7 @@ fn run(
         .map_err(disk)?;
     let output = Output {
         predictions: folder.as_ref().map(|folder| folder.path().join(Report::PREDICTIONS)),
-        dead_letters: None,
+        ..Output::default()
     };
     let options = Options { from, to, page: true, threads: 8, ..Options::default() };
     let report = watched(py, bar, |progress| replay(jobs, &options, &output, progress))?;

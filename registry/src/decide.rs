@@ -195,6 +195,16 @@ fn automatic(state: &State, to: u64, seen: u64) -> Promotion {
     }
 }
 
+/// Refuses a shard's move of an alias of which a person has the say.
+pub(crate) fn is_free(state: &State, alias: &AliasName, seen: u64) -> Result<(), Refusal> {
+    match state.aliases().get(alias) {
+        Some(found) if found.is_held || found.person_entry > seen => {
+            Err(Refusal::Held { alias: alias.clone(), entry: found.person_entry })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn shift(alias: AliasName, from: Option<u64>, to: Option<u64>, hold: bool) -> Change {
     Change::Alias { alias, from, to, hold }
 }

@@ -33,8 +33,8 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    hint: Option<String>,
-    refusal: Option<Refusal>,
+    hint: Option<&'static str>,
+    refusal: Option<Box<Refusal>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -48,13 +48,13 @@ impl Error {
     /// What the person at the keyboard can do, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.hint
     }
 
     /// The decision that said no, if one did.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
-        self.refusal.as_ref()
+        self.refusal.as_deref()
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
@@ -76,8 +76,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
         self
     }
 }
@@ -93,7 +93,7 @@ impl From<StoreError> for Error {
             StoreErrorKind::ReadOnly => ErrorKind::ReadOnly,
         };
         let mut made = Self::new(kind, error.to_string());
-        made.hint = error.hint().map(str::to_owned);
+        made.hint = error.hint();
         made.source = Some(Box::new(error));
         made
     }
@@ -106,6 +106,9 @@ impl From<Refusal> for Error {
                 (ErrorKind::Fenced, "stop this process, another one runs the shard")
             }
             Refusal::Moved { .. } => (ErrorKind::Moved, "look at the alias and decide anew"),
+            Refusal::Held { .. } => {
+                (ErrorKind::Moved, "let the shard obey that entry, or promote a version by hand")
+            }
             Refusal::Conflict { .. } => {
                 (ErrorKind::Conflict, "two runs of one definition differ: compare their inputs")
             }
@@ -121,7 +124,7 @@ impl From<Refusal> for Error {
             }
         };
         let mut made = Self::new(kind, refusal.to_string()).with_hint(hint);
-        made.refusal = Some(refusal);
+        made.refusal = Some(Box::new(refusal));
         made
     }
 }

@@ -25,6 +25,14 @@ pub enum Refusal {
         /// What it names.
         found: Option<u64>,
     },
+    /// A person holds the alias, or moved it after what the shard has obeyed.
+    #[error("alias `{alias}` was last moved by a person, in entry `{entry}`")]
+    Held {
+        /// The alias.
+        alias: AliasName,
+        /// The entry of the last move by a person.
+        entry: u64,
+    },
     /// The id was published before with other content.
     #[error("version {version} has the same id and other content: `{id}`")]
     Conflict {

@@ -25,6 +25,8 @@ use crate::names::{AliasName, ModelName};
 use crate::refusal::Refusal;
 use crate::state::{AliasMove, State};
 use crate::store::{Patient, Store};
+#[cfg(test)]
+pub(crate) use load::{decode_state, encode_state};
 use paths::Paths;
 pub(crate) use paths::numbered;
 use std::collections::BTreeMap;

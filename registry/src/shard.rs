@@ -11,12 +11,12 @@
 mod record;
 mod recover;
 
-pub use recover::{Recovered, Status};
+pub use recover::{Checkpoint, JournalledControl, Recovered, Status};
 
 use crate::digest::Nonce;
 use crate::error::{Error, ErrorKind};
 use crate::names::ShardName;
-use crate::store::{Patient, Store, StoreErrorKind};
+use crate::store::{Created, Patient, Store, StoreErrorKind};
 use record::{HEADER, Placed};
 use recover::Hint;
 use std::sync::Arc;
@@ -174,13 +174,14 @@ impl ShardLog {
 
     /// Creates the object of a number, or finds that it is another writer's.
     fn create(&mut self, number: u64, bytes: &[u8]) -> Result<(), Error> {
-        const TRIES_MAX: usize = 10;
+        const TRIES_MAX: usize = 3;
         let path = self.path(number);
         let is_ours = |found: Vec<u8>| if found == bytes { Ok(()) } else { Err(()) };
         let mut failed = None;
         for _ in 0..TRIES_MAX {
             match self.store.create(&path, bytes) {
-                Ok(_) => {}
+                Ok(Created::New) => return Ok(()),
+                Ok(Created::Exists) => {}
                 Err(error) if error.kind() == StoreErrorKind::Retry => failed = Some(error),
                 Err(error) => return Err(error.into()),
             }

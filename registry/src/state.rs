@@ -321,7 +321,7 @@ impl State {
                 versions.iter().try_for_each(|version| self.bury(*version))?;
                 let since = self.since_micros;
                 self.condemned.extend(condemned.iter().map(|blob| (*blob, since)));
-                collected.iter().for_each(|blob| drop(self.condemned.remove(blob)));
+                self.condemned.retain(|blob, _| !collected.contains(blob));
                 self.forget(*history_from_micros);
                 Ok(())
             }
@@ -359,7 +359,13 @@ impl State {
             None => {}
             Some(to) => match alias.trail.iter().position(|version| *version == to) {
                 Some(at) => alias.trail.truncate(at + 1),
-                None => alias.trail.push(to),
+                None => {
+                    if moved.is_held {
+                        // What is newer than where it was rolled back to is not gone back to.
+                        alias.trail.retain(|version| *version < to);
+                    }
+                    alias.trail.push(to);
+                }
             },
         }
         if alias.trail.len() > TRAIL_MAX {
@@ -421,3 +427,6 @@ impl State {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

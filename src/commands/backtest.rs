@@ -2,13 +2,12 @@
 
 use crate::failure::Failure;
 use crate::progress;
-use crate::setup;
+use crate::setup::Setup;
 use crate::words;
 use crate::words::parse_time;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use trueup_backtest::setup::Setup;
 use trueup_backtest::table::{Colour, Style};
 use trueup_backtest::{Options, Output, page, replay, table};
 use trueup_event::EventTime;
@@ -69,7 +68,7 @@ impl Backtest {
         let setup = Setup::load(project, self.env.as_deref())?;
         let mut jobs = Vec::new();
         for name in &self.names {
-            jobs.push(setup::job(&setup, name, &self.set)?);
+            jobs.push(setup.job(name, &self.set)?);
         }
         let options = Options {
             threads: usize::from(self.threads),
@@ -81,6 +80,7 @@ impl Backtest {
         let output = Output {
             predictions: self.predictions.clone(),
             dead_letters: self.dead_letters.clone(),
+            candidates: None,
         };
         let report = progress::with_bar(|progress| replay(&jobs, &options, &output, progress))?;
         // Before the first word on standard output: a failure leaves nothing there.

@@ -1,10 +1,11 @@
 //! `trueup check`: what is wrong in pipelines and the project.
 
 use crate::failure::Failure;
+use crate::overrides;
+use crate::setup::Setup;
 use crate::words;
 use std::path::Path;
 use std::process::ExitCode;
-use trueup_backtest::setup::Setup;
 use trueup_pipeline::Diagnostics;
 
 /// Say what is wrong in pipelines and the project, against the data where they are at hand.
@@ -49,9 +50,10 @@ impl Check {
     }
 
     fn check(&self, setup: &Setup, name: &str) -> Result<Diagnostics, Failure> {
-        let definition = match setup.project.definition(name) {
+        let definition = match overrides::definition(&setup.project, name, &[]) {
             Ok(definition) => definition,
-            Err(found) => return Ok(found),
+            Err(Failure::Definition(found)) => return Ok(found),
+            Err(failure) => return Err(failure),
         };
         if let Err(found) = definition.check(&setup.project, None) {
             return Ok(found);

@@ -4,5 +4,6 @@
 mod accounting;
 mod determinism;
 mod gate;
+mod orders;
 mod serving;
 mod stream;

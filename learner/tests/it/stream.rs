@@ -197,6 +197,7 @@ fn event_batch(
         stream,
         partition: PartitionId(0),
         first_offset: offset as u64,
+        next_offset: (offset + times.len()) as u64,
         order,
         times: times.into(),
         record_times: None,

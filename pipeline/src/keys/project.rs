@@ -101,15 +101,18 @@ pub static ENVIRONMENT: Section = Section {
             need: Need::Default("{}"),
             example: "{ departures = \"data/departures.parquet\" }",
             about: "where each event lives: a Parquet file, a pattern, a folder (with `dt=*` \
-                    partitions or without) or an object store's address",
+                    partitions or without) or an object store's address; or a table that says more",
+        },
+        Key {
+            name: "record",
+            shape: Shape::Table(&RECORD),
+            need: Need::Optional("live runs record nothing"),
+            example: "{ keep = \"90d\" }",
+            about: "records the streams of live runs as Parquet files, so that they can be replayed",
         },
     ],
     excludes: &[],
     later: &[
-        Later {
-            name: "record",
-            remedy: "this build records no live streams: remove it, and replay Parquet files",
-        },
         Later {
             name: "kafka",
             remedy: "Kafka is not available in this build yet: use a Parquet location",
@@ -122,14 +125,64 @@ pub static ENVIRONMENT: Section = Section {
     params: Params::None,
 };
 
+/// `[environment.NAME] record`.
+pub static RECORD: Section = Section {
+    title: "record",
+    about: "What is recorded of the streams of live runs.",
+    keys: &[
+        Key {
+            name: "keep",
+            shape: Shape::Duration(Within::Positive),
+            need: Need::Optional("recordings are kept for good"),
+            example: "\"90d\"",
+            about: "how long a recording is kept after its events arrived",
+        },
+        Key {
+            name: "drop",
+            shape: Shape::List(&Shape::Column),
+            need: Need::Default("[]"),
+            example: "[\"rider_id\"]",
+            about: "columns that are not recorded",
+        },
+    ],
+    excludes: &[],
+    later: &[],
+    params: Params::None,
+};
+
 static LOCATION: Shape = Shape::Either(&[Shape::Text, Shape::Table(&STREAM)]);
 
 /// A location that is no text.
 pub static STREAM: Section = Section {
     title: "a location",
-    about: "A live stream. This build reads Parquet locations alone, which are texts.",
-    keys: &[],
-    excludes: &[],
+    about: "Where an event lives, with what a live run needs to know. A text is the same as `files` \
+            alone.",
+    keys: &[
+        Key {
+            name: "files",
+            shape: Shape::Text,
+            need: Need::Optional("the event lives in a log"),
+            example: "\"incoming/departures\"",
+            about: "Parquet files: a path, a pattern, a folder or an address. A replay reads them \
+                    as one data set; a live run waits for new ones and reads them as they come",
+        },
+        Key {
+            name: "log",
+            shape: Shape::Text,
+            need: Need::Optional("the event lives in files"),
+            example: "\"departures\"",
+            about: "a topic of the embedded log in the environment's `state`; `trueup append` \
+                    writes to it",
+        },
+        Key {
+            name: "idle",
+            shape: Shape::Duration(Within::Positive),
+            need: Need::Default("\"30s\""),
+            example: "\"30s\"",
+            about: "how long a live run waits for a silent partition before it goes on without it",
+        },
+    ],
+    excludes: &[["files", "log"]],
     later: &[
         Later {
             name: "kafka",

@@ -68,7 +68,8 @@ fn passes(inference: &Inference, files: &[FileSample]) -> RealtimeMlPipeline {
     let mut schemas = Schemas::new();
     for event in project.events() {
         let location = project.location(&environment, &event.name).expect("is said");
-        let file = files.iter().find(|file| file.path.starts_with(location));
+        let file =
+            files.iter().find(|file| file.path.starts_with(location.files().expect("is a file")));
         schemas.insert(event.name.clone(), file.expect("is one of ours").schema.clone());
     }
     if let Err(faults) = definition.check(&project, Some(&schemas)) {

@@ -22,6 +22,7 @@ fn shipped_definitions_pass_without_a_warning() {
     let environment = project.environment(None).expect("is whole");
     for event in ["departures", "arrivals"] {
         let location = project.location(&environment, event).expect("is said");
+        let location = location.files().expect("is a file");
         assert!(project.root().join(location).is_file(), "{location}");
     }
 }

@@ -196,7 +196,12 @@ impl ModelRegistry {
         commit: &Commit,
         decide: impl Fn(&State) -> Result<Vec<Change>, Refusal>,
     ) -> Result<Moved, Error> {
-        let entry = self.decided(commit, decide)?;
+        let entry = self.decided(commit, |state| {
+            if commit.writer.is_some() {
+                decide::is_free(state, alias, commit.seen)?;
+            }
+            decide(state)
+        })?;
         let moved = entry.and_then(|entry| self.state.history(alias).find(|m| m.entry == entry));
         let now = self.state.aliases().get(alias).and_then(|alias| alias.version);
         Ok(match moved {
@@ -228,7 +233,7 @@ impl ModelRegistry {
         commit: &Commit,
         mut decide: impl FnMut(&Self) -> Result<Vec<Change>, Error>,
     ) -> Result<Option<u64>, Error> {
-        const FAILURES_MAX: usize = 10;
+        const FAILURES_MAX: usize = 3;
         let mut failures = 0;
         loop {
             if let Some(number) = self.state.entry_of(commit.nonce) {
@@ -249,8 +254,10 @@ impl ModelRegistry {
             }
             self.refresh()?;
             self.clear_stray(&entry)?;
-            if self.state.entry_of(commit.nonce) == Some(entry.number) {
-                self.checkpoint_at_times();
+            let is_ours = self.state.entry_of(commit.nonce) == Some(entry.number);
+            if is_ours && entry.number.is_multiple_of(CHECKPOINT_ENTRIES) {
+                // One that fails is made up for by `gc`; the commit is done in any case.
+                let _ = self.checkpoint();
             }
         }
     }
@@ -285,14 +292,6 @@ impl ModelRegistry {
                 Ok(self.store.delete(&self.paths.entry(entry.number))?)
             }
             Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Writes a checkpoint after every hundredth entry. One that fails is made up for by
-    /// [`ModelRegistry::gc`]; the commit is done in any case.
-    fn checkpoint_at_times(&self) {
-        if self.state.number().is_multiple_of(CHECKPOINT_ENTRIES) {
-            let _ = self.checkpoint();
         }
     }
 

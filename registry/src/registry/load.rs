@@ -31,11 +31,11 @@ impl Hint {
 }
 
 /// The bytes of a state's checkpoint.
-pub(super) fn encode_state(state: &State) -> Vec<u8> {
+pub(crate) fn encode_state(state: &State) -> Vec<u8> {
     seal::seal("state", state)
 }
 
-pub(super) fn decode_state(bytes: &[u8]) -> Result<State, Broken> {
+pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, Broken> {
     seal::open::<State>("state", bytes).map(State::filled)
 }
 

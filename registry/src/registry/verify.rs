@@ -125,6 +125,7 @@ impl ModelRegistry {
             }
             return None;
         };
+        self.check_strays(state.number(), files);
         let last = files.entries.keys().next_back().copied().unwrap_or(0);
         for number in state.number() + 1..=last {
             let path = self.paths.entry(number);
@@ -147,6 +148,19 @@ impl ModelRegistry {
             files.find(&path, Problem::Missing, "a checkpoint lies behind it");
         }
         Some(state)
+    }
+
+    /// Entries before the oldest state must lead up to it: others were left by writers that slept.
+    fn check_strays(&self, oldest: u64, files: &mut Files) {
+        let numbers: Vec<u64> = files.entries.range(..=oldest).map(|(number, _)| *number).collect();
+        let mut expected = oldest;
+        for number in numbers.into_iter().rev() {
+            if number != expected {
+                let path = self.paths.entry(number);
+                files.find(&path, Problem::Contradicting, "the log does not lead on from it");
+            }
+            expected = number - 1;
+        }
     }
 
     /// After a bad entry, the fold goes on from the next good checkpoint, if there is one.

@@ -146,12 +146,6 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn read_failed(path: &Path, error: io::Error) -> StoreError {
-    let is_forbidden = error.kind() == io::ErrorKind::PermissionDenied;
-    let made = StoreError::disk("cannot read", path, error);
-    if is_forbidden { made.with_hint("allow this user to read it") } else { made }
-}
-
 fn above(path: &Path) -> &Path {
     path.parent().expect("an object lies in a folder")
 }
@@ -190,7 +184,7 @@ impl Store for Disk {
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(read_failed(&path, error)),
+            Err(error) => Err(StoreError::reading(&path, error)),
         }
     }
 
@@ -206,7 +200,7 @@ impl Store for Disk {
         match read() {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(read_failed(&path, error)),
+            Err(error) => Err(StoreError::reading(&path, error)),
         }
     }
 

@@ -46,7 +46,7 @@ impl StoreError {
 
     /// What the person at the keyboard can do, where that is known.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 
@@ -65,6 +65,18 @@ impl StoreError {
         let (kind, hint) = io_kind(error.kind());
         let made = Self::new(kind, format!("{doing}: `{}`", path.display())).caused_by(error);
         Self { hint, ..made }
+    }
+
+    /// A failed reading of the local disk.
+    pub(super) fn reading(path: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let message = format!("cannot read: `{}`", path.display());
+                let made = Self::new(StoreErrorKind::Invalid, message).caused_by(error);
+                made.with_hint("allow this user to read it")
+            }
+            _ => Self::disk("cannot read", path, error),
+        }
     }
 
     /// A failed call of an object store.
@@ -101,6 +113,7 @@ fn io_kind(kind: io::ErrorKind) -> (StoreErrorKind, Option<&'static str>) {
             (StoreErrorKind::ReadOnly, Some("allow this user to write there"))
         }
         io::ErrorKind::NotADirectory
+        | io::ErrorKind::AlreadyExists
         | io::ErrorKind::IsADirectory
         | io::ErrorKind::InvalidFilename
         | io::ErrorKind::InvalidInput => {

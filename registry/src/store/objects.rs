@@ -34,16 +34,17 @@ impl Objects {
     }
 
     fn path(&self, path: &str) -> Result<Path, StoreError> {
-        if !path.is_empty() {
-            check_path(path)?;
-        }
-        let full = match (self.prefix.is_empty(), path.is_empty()) {
-            (true, _) => path.to_owned(),
-            (false, true) => self.prefix.clone(),
-            (false, false) => format!("{}/{path}", self.prefix),
+        check_path(path)?;
+        let full = match self.prefix.is_empty() {
+            true => path.to_owned(),
+            false => format!("{}/{path}", self.prefix),
         };
         Path::parse(&full)
             .map_err(|error| StoreError::object("not a path", path, Error::from(error)))
+    }
+
+    fn folder(&self, folder: &str) -> Result<Path, StoreError> {
+        if folder.is_empty() { Ok(Path::from(&*self.prefix)) } else { self.path(folder) }
     }
 
     /// The path without the prefix.
@@ -147,7 +148,7 @@ impl Store for Objects {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
-        let at = self.path(folder)?;
+        let at = self.folder(folder)?;
         let found: Vec<_> = self.patiently(("cannot list", folder), async || {
             self.store.list(Some(&at)).boxed().try_collect().await
         })?;
@@ -162,7 +163,7 @@ impl Store for Objects {
     }
 
     fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        let at = self.path(folder)?;
+        let at = self.folder(folder)?;
         let found = self.patiently(("cannot list", folder), async || {
             self.store.list_with_delimiter(Some(&at)).await
         })?;

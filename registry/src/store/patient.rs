@@ -1,10 +1,11 @@
-//! A store whose calls are repeated when that is safe, and whose reads are checked.
+//! A store as the logs use it: what looks damaged is read again before it is believed.
+//!
+//! Requests are not repeated here. The stores do that, each as it fits them, and whoever calls the
+//! registry repeats a commit with its nonce.
 
-use super::{Created, Listed, Store, StoreError, StoreErrorKind};
+use super::{Created, Listed, Store, StoreError};
 use std::ops::Range;
 use std::sync::Arc;
-
-const TRIES_MAX: usize = 10;
 
 /// A store as the logs use it.
 #[derive(Debug, Clone)]
@@ -17,49 +18,33 @@ impl Patient {
         Self { store }
     }
 
-    /// Repeats a call that may be repeated.
-    fn again<T>(
-        &self,
-        call: impl Fn(&dyn Store) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        for _ in 1..TRIES_MAX {
-            match call(&*self.store) {
-                Err(error) if error.kind() == StoreErrorKind::Retry => {}
-                done => return done,
-            }
-        }
-        call(&*self.store)
-    }
-
-    /// Creates an object that nobody else creates with other bytes, or that carries a nonce by
-    /// which the caller tells. Repeated until the store answers.
     pub(crate) fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, StoreError> {
-        self.again(|store| store.create(path, bytes))
+        self.store.create(path, bytes)
     }
 
     pub(crate) fn put(&self, path: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.again(|store| store.put(path, bytes))
+        self.store.put(path, bytes)
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<(), StoreError> {
-        self.again(|store| store.delete(path))
+        self.store.delete(path)
     }
 
     pub(crate) fn list(&self, folder: &str) -> Result<Vec<Listed>, StoreError> {
-        self.again(|store| store.list(folder))
+        self.store.list(folder)
     }
 
     pub(crate) fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        self.again(|store| store.folders(folder))
+        self.store.folders(folder)
     }
 
     pub(crate) fn sweep(&self, before_micros: i64) -> Result<u64, StoreError> {
-        self.again(|store| store.sweep(before_micros))
+        self.store.sweep(before_micros)
     }
 
     /// Whether an object is there.
     pub(crate) fn exists(&self, path: &str) -> Result<bool, StoreError> {
-        Ok(self.again(|store| store.read_range(path, 0..1))?.is_some())
+        Ok(self.store.read_range(path, 0..1)?.is_some())
     }
 
     /// Reads an object and makes something of it; bytes of which nothing can be made are read
@@ -69,7 +54,7 @@ impl Patient {
         path: &str,
         decode: impl Fn(Vec<u8>) -> Result<T, E>,
     ) -> Result<Option<Result<T, E>>, StoreError> {
-        self.decoded(|| self.again(|store| store.read(path)), decode)
+        self.decoded(|| self.store.read(path), decode)
     }
 
     /// As [`Patient::read`], for a range.
@@ -79,7 +64,7 @@ impl Patient {
         range: Range<u64>,
         decode: impl Fn(Vec<u8>) -> Result<T, E>,
     ) -> Result<Option<Result<T, E>>, StoreError> {
-        self.decoded(|| self.again(|store| store.read_range(path, range.clone())), decode)
+        self.decoded(|| self.store.read_range(path, range.clone()), decode)
     }
 
     fn decoded<T, E>(

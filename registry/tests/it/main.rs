@@ -1,3 +1,12 @@
 //! Tests of the registry as its users meet it.
 
 #![allow(clippy::unwrap_used)]
+
+mod damage;
+mod faults;
+mod gc;
+mod models;
+mod race;
+mod shards;
+mod stores;
+mod support;

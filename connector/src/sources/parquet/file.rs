@@ -40,7 +40,22 @@ pub(crate) struct DataFile {
     footer: Option<Arc<ParquetMetaData>>,
 }
 
+/// What a file looks like from outside: enough to plan what it contributes to a reading.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape<'a> {
+    /// As shown to people.
+    pub(crate) label: &'a str,
+    /// `key=value` folders on the way to it, in order.
+    pub(crate) partition: &'a [(String, Option<String>)],
+    pub(crate) schema: &'a SchemaRef,
+}
+
 impl DataFile {
+    /// Its label, folders and schema.
+    pub(crate) fn shape(&self) -> Shape<'_> {
+        Shape { label: &self.label, partition: &self.partition, schema: &self.schema }
+    }
+
     /// Reads the footer.
     pub(crate) async fn open(store: Arc<dyn ObjectStore>, found: Found) -> Result<Self, Error> {
         let mut file = Self {

@@ -4,7 +4,7 @@
 //! built only to be converted. Columns that a file lacks are null, those of its folders constant.
 //! Times whose types leave something unsaid are handed out as instants, as the event time is read.
 
-use super::file::DataFile;
+use super::file::Shape;
 use super::schema::{Columns, normal};
 use super::time::TimeReader;
 use crate::error::{Error, names_hint};
@@ -13,7 +13,7 @@ use arrow::array::{Array, ArrayRef, Int64Array, StringArray, UInt32Array, new_nu
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::ParquetMetaData;
@@ -87,7 +87,7 @@ impl Projection {
     pub(crate) fn of_file(
         &self,
         columns: &Columns,
-        file: &DataFile,
+        file: Shape<'_>,
     ) -> Result<FileProjection, Error> {
         let mut roots: Vec<usize> =
             self.schema.fields().iter().filter_map(|f| root(file, f.name())).collect();
@@ -122,7 +122,7 @@ impl Projection {
             None => None,
             Some(time) => {
                 let data_type = stored(&time.name)?;
-                let reader = TimeReader::new(time, &data_type, &file.label)?;
+                let reader = TimeReader::new(time, &data_type, file.label)?;
                 match source(&time.name, &data_type)? {
                     Source::Null => return Err(no_time_column(file, &time.name)),
                     source => Some((source, reader)),
@@ -144,14 +144,14 @@ impl Projection {
         &self,
         name: &str,
         data_type: &DataType,
-        file: &DataFile,
+        file: Shape<'_>,
     ) -> Result<Option<TimeReader>, Error> {
         match &self.time {
             Some(time) if self.instants.iter().any(|instant| instant == name) => {
                 // A file may hold nothing but nulls, which have no type of their own.
                 let is_empty = *data_type == DataType::Null;
                 let column = TimeColumn { name: name.to_string(), ..time.clone() };
-                let reader = || TimeReader::new(&column, data_type, &file.label);
+                let reader = || TimeReader::new(&column, data_type, file.label);
                 (!is_empty).then(reader).transpose()
             }
             Some(_) | None => Ok(None),
@@ -159,7 +159,7 @@ impl Projection {
     }
 
     /// The file's schema with its texts in the types in which they are handed out.
-    fn decoded(&self, file: &DataFile, roots: &[usize], time_root: Option<usize>) -> SchemaRef {
+    fn decoded(&self, file: Shape<'_>, roots: &[usize], time_root: Option<usize>) -> SchemaRef {
         let fields = file.schema.fields().iter().enumerate().map(|(root, field)| {
             if roots.binary_search(&root).is_err() || normal(field.data_type()) != DataType::Utf8 {
                 return Arc::clone(field);
@@ -196,6 +196,16 @@ impl FileProjection {
     /// How many columns of the file are decoded.
     pub(crate) fn column_count(&self) -> usize {
         self.roots.len()
+    }
+
+    /// The columns to decode, from rows that are decoded already.
+    pub(crate) fn select(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let schema = Arc::new(self.decoded.project(&self.roots)?);
+        let fields = schema.fields().iter().zip(&self.roots);
+        let columns = fields.map(|(field, root)| cast(rows.column(*root), field.data_type()));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        RecordBatch::try_new_with_options(schema, columns, &options)
     }
 
     /// The columns handed out, from the decoded ones.
@@ -301,13 +311,13 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// The place of a column among the file's.
-fn root(file: &DataFile, name: &str) -> Option<usize> {
+fn root(file: Shape<'_>, name: &str) -> Option<usize> {
     file.schema.fields().iter().position(|field| field.name() == name)
 }
 
 /// The value that the file's folders give a column.
 fn constant(
-    file: &DataFile,
+    file: Shape<'_>,
     columns: &Columns,
     name: &str,
     data_type: &DataType,
@@ -330,7 +340,7 @@ fn constant(
     Ok(Source::Constant(one))
 }
 
-fn no_time_column(file: &DataFile, name: &str) -> Error {
+fn no_time_column(file: Shape<'_>, name: &str) -> Error {
     let names = file.schema.fields().iter().map(|field| field.name().as_str());
     Error::invalid(format!("no time column `{name}` in the file: `{}`", file.label))
         .with_hint(names_hint(name, "columns", names))

@@ -4,6 +4,7 @@
 //! files on disk with it; a panic in it is an error of the reader.
 
 use super::assemble::assemble;
+use super::file::DataFile;
 use super::merge::Merge;
 use super::projection::{FileProjection, Projection};
 use super::scan::scan;
@@ -64,7 +65,7 @@ impl Progress {
 impl Context {
     fn new(data: Arc<Data>, io: Io, request: &ReadRequest) -> Result<Self, Error> {
         let projection = Projection::of_request(&data.columns, request)?;
-        let of_file = |file| projection.of_file(&data.columns, file);
+        let of_file = |file: &DataFile| projection.of_file(&data.columns, file.shape());
         let projections = data.files.iter().map(of_file).collect::<Result<_, _>>()?;
         let micros = |time: Option<EventTime>, open: i64| time.map_or(open, EventTime::micros);
         let progress = Progress { total: AtomicU64::new(data.row_count()), ..Progress::default() };
@@ -98,6 +99,7 @@ impl Context {
             stream: self.stream,
             partition: PartitionId(0),
             first_offset,
+            next_offset: first_offset,
             order: RowOrder::Time,
             times: Arc::from([]),
             record_times: None,
@@ -197,7 +199,7 @@ impl Drop for Reader {
 fn read(context: &Context, sender: &SyncSender<Result<EventBatch, Error>>) -> Result<(), Error> {
     let send = |batch| sender.send(Ok(batch)).map_err(|_| stopped());
     let time_only = context.projection.time_only();
-    let of_file = |file| time_only.of_file(&context.data.columns, file);
+    let of_file = |file: &DataFile| time_only.of_file(&context.data.columns, file.shape());
     let times: Vec<FileProjection> =
         context.data.files.iter().map(of_file).collect::<Result<_, _>>()?;
     let mut dead: Vec<DeadLetter> = Vec::new();
@@ -219,6 +221,7 @@ fn read(context: &Context, sender: &SyncSender<Result<EventBatch, Error>>) -> Re
         let first_offset = offset;
         offset += chunk.times.len() as u64;
         send(EventBatch {
+            next_offset: offset,
             times: chunk.times.into(),
             origins: chunk.origins.into(),
             rows: chunk.rows,

@@ -23,7 +23,7 @@ pub(crate) fn sample(
         if wanted == 0 {
             break;
         }
-        let of_file = projection.of_file(&data.columns, file)?;
+        let of_file = projection.of_file(&data.columns, file.shape())?;
         for batch in first_rows(&io, file, &of_file, wanted)? {
             wanted -= batch.num_rows();
             batches.push(batch);

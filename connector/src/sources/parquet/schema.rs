@@ -4,7 +4,7 @@
 //! Types that differ between files are widened where nothing is lost; otherwise the column clashes,
 //! which is an error only for those who ask for it.
 
-use super::file::DataFile;
+use super::file::Shape;
 use crate::error::{Error, names_hint};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::collections::HashMap;
@@ -31,11 +31,11 @@ pub(crate) struct Column {
 
 impl Columns {
     /// Unites the files' columns in the order in which they appear, then those of the folders.
-    pub(crate) fn unite(files: &[DataFile]) -> Self {
+    pub(crate) fn unite(files: &[Shape<'_>]) -> Self {
         let mut columns = Self { list: Vec::new(), by_name: HashMap::new() };
         for file in files {
             for field in file.schema.fields() {
-                columns.add(field.name(), field.data_type(), &file.label);
+                columns.add(field.name(), field.data_type(), file.label);
             }
         }
         for (key, data_type, label) in partition_columns(files) {
@@ -44,6 +44,15 @@ impl Columns {
             }
         }
         columns
+    }
+
+    /// Adds columns that other files of the stream are known to have, unless these have them.
+    pub(crate) fn add_known(&mut self, known: &Schema, label: &str) {
+        for field in known.fields() {
+            if !self.by_name.contains_key(field.name()) {
+                self.add(field.name(), field.data_type(), label);
+            }
+        }
     }
 
     /// All columns as an Arrow schema; one that clashes has the type of its first file.
@@ -95,14 +104,14 @@ impl Column {
 }
 
 /// Columns that folders name, with their type: integers if all values are, else texts.
-fn partition_columns(files: &[DataFile]) -> Vec<(&str, DataType, &str)> {
-    let mut columns: Vec<(&str, DataType, &str)> = Vec::new();
+fn partition_columns<'a>(files: &[Shape<'a>]) -> Vec<(&'a str, DataType, &'a str)> {
+    let mut columns: Vec<(&'a str, DataType, &'a str)> = Vec::new();
     for file in files {
-        for (key, value) in &file.partition {
+        for (key, value) in file.partition {
             let is_integer = value.as_ref().is_none_or(|value| value.parse::<i64>().is_ok());
             let own = if is_integer { DataType::Int64 } else { DataType::Utf8 };
             match columns.iter_mut().find(|(name, ..)| name == key) {
-                None => columns.push((key, own, &file.label)),
+                None => columns.push((key, own, file.label)),
                 Some((_, data_type, _)) if own == DataType::Utf8 => *data_type = own,
                 Some(_) => {}
             }

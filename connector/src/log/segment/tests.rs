@@ -1,0 +1,1 @@
+//! Damage anywhere leaves the longest sound beginning.
