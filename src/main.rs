@@ -10,6 +10,7 @@ mod logs;
 mod overrides;
 mod progress;
 mod setup;
+mod signals;
 mod stores;
 mod words;
 
@@ -47,6 +48,8 @@ enum Command {
     Run(commands::run::Run),
     /// Print the JSON Schema of a pipeline or project file, or the reference of all keys.
     Schema(commands::schema::Schema),
+    /// Answer corrections over HTTP, and follow promotions and rollbacks.
+    Serve(commands::serve::Serve),
     /// Say where a run stands, and what holds it back.
     Status(commands::status::Status),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::List(command) => command.run(project),
         Command::Run(command) => command.run(project),
         Command::Schema(command) => command.run(),
+        Command::Serve(command) => command.run(project),
         Command::Status(command) => command.run(project),
     };
     result.unwrap_or_else(Failure::tell)
