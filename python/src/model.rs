@@ -12,11 +12,11 @@ use arrow::record_batch::RecordBatch;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::PyRecordBatchReader;
-use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use trueup_backtest::publication;
 use trueup_event::EventTime;
 use trueup_learner::artifact::Form;
 use trueup_learner::features::{FeatureSet, Value};
@@ -63,12 +63,6 @@ struct Definition {
     time: String,
     /// The columns that are read, by name.
     columns: Vec<String>,
-}
-
-/// What is read of a lineage record.
-#[derive(Debug, Deserialize)]
-struct Record {
-    question_time: String,
 }
 
 /// An answer, or why there is none.
@@ -118,24 +112,14 @@ pub(crate) fn load(py: Python<'_>, name: &str, registry: PathBuf) -> Result<Mode
 
 impl Definition {
     fn load(registry: &ModelRegistry, version: u64) -> Result<Self, Failure> {
-        let unreadable = |error: serde_json::Error| Failure::Operation {
-            message: format!("the record of version {version} cannot be read: `{error}`"),
-            kind: Some("corrupt".to_owned()),
-            hint: Some("read it with the version of this package that wrote it".to_owned()),
-        };
-        let manifest = registry.manifest(version)?;
-        let Record { question_time: time } =
-            serde_json::from_value(manifest.record).map_err(unreadable)?;
-        let spec = registry.read_slice(&manifest.definition)?;
-        let spec: Spec = serde_json::from_slice(&spec).map_err(unreadable)?;
+        let time = publication::record(registry, version)?.question_time;
+        let spec = publication::definition(registry, version)?;
         let features =
             FeatureSet::new(spec.features.clone()).map_err(|error| Failure::operation(&error))?;
-        let columns = features
-            .columns_needed()
-            .into_iter()
-            .chain([spec.question.estimate.as_str(), time.as_str()]);
-        let columns: BTreeSet<_> = columns.map(str::to_owned).collect();
-        Ok(Self { columns: columns.into_iter().collect(), time, spec })
+        let asked = [spec.question.estimate.as_str(), time.as_str()];
+        let columns: BTreeSet<_> = features.columns_needed().into_iter().chain(asked).collect();
+        let columns = columns.into_iter().map(str::to_owned).collect();
+        Ok(Self { columns, time, spec })
     }
 }
 
@@ -172,6 +156,13 @@ impl Current {
         };
         for link in &chain[from..] {
             apply(registry, &mut model, link)?;
+        }
+        if !model.is_finite() {
+            return Err(Failure::Operation {
+                message: format!("a weight is not finite in version `{}`", summary.version),
+                kind: Some("corrupt".to_owned()),
+                hint: None,
+            });
         }
         let served = Served {
             version: summary.version,

@@ -81,7 +81,10 @@ impl Serve {
         let mut names = Vec::new();
         for name in &self.names {
             names.push(ModelName::new(name.as_str()).map_err(|error| {
-                Failure::Usage(format!("not the name of a model: `{name}`"), Some(error.to_string()))
+                Failure::Usage(
+                    format!("not the name of a model: `{name}`"),
+                    Some(error.to_string()),
+                )
             })?);
         }
         let alias = AliasName::new(self.alias.as_str()).map_err(|error| {
