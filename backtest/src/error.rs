@@ -46,8 +46,8 @@ pub enum Error {
         /// What is wrong.
         error: std::io::Error,
     },
-    /// Nobody takes candidates any more.
-    #[error("replay was stopped")]
+    /// Who asked for the replay, or takes its candidates, no longer wants it.
+    #[error("the replay was stopped")]
     Stopped,
     /// Reading the registry.
     #[error(transparent)]

@@ -17,6 +17,7 @@ pub mod predictions;
 pub mod publication;
 pub mod replay;
 pub mod report;
+pub mod setup;
 pub mod source;
 pub mod table;
 mod tally;

@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("registry", &["event"]),
     ("serving-bridge", &["event", "learner", "registry"]),
     ("backtest", &["event", "learner", "pipeline", "connector"]),
+    ("python", &["event", "learner", "pipeline", "registry", "backtest"]),
     (".", &["event", "learner", "pipeline", "connector", "backtest"]),
 ];
 
