@@ -3,12 +3,14 @@
 //! Data goes to standard output, talk to standard error. Exit codes: 0 done, 2 wrong usage or
 //! definition, 3 an operation failed.
 
+mod append;
 mod commands;
 mod daemon;
 mod failure;
 mod logs;
 mod overrides;
 mod progress;
+mod publishing;
 mod setup;
 mod signals;
 mod stores;
@@ -36,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Append events to the embedded log of an environment.
+    Append(commands::append::Append),
     /// Replay recorded events through pipelines, and report what serving would have seen.
     Backtest(commands::backtest::Backtest),
     /// Say what is wrong in pipelines and the project, against the data where they are at hand.
@@ -44,6 +48,10 @@ enum Command {
     Init(commands::init::Init),
     /// List the pipelines, or what they can be made of.
     List(commands::list::List),
+    /// List, show and move published versions.
+    Registry(commands::registry::Registry),
+    /// Rebuild a published version from its inputs, and compare.
+    Replay(commands::replay::Replay),
     /// Learn from live events, publish versions, and go on: the continuous daemon.
     Run(commands::run::Run),
     /// Print the JSON Schema of a pipeline or project file, or the reference of all keys.
@@ -61,10 +69,13 @@ fn main() -> ExitCode {
     };
     let project = &arguments.project;
     let result = match &arguments.command {
+        Command::Append(command) => command.run(project),
         Command::Backtest(command) => command.run(project),
         Command::Check(command) => command.run(project),
         Command::Init(command) => command.run(),
         Command::List(command) => command.run(project),
+        Command::Registry(command) => command.run(project),
+        Command::Replay(command) => command.run(project),
         Command::Run(command) => command.run(project),
         Command::Schema(command) => command.run(),
         Command::Serve(command) => command.run(project),

@@ -28,6 +28,6 @@ mod wording;
 pub use columns::requests;
 pub use error::Error;
 pub use progress::Progress;
-pub use replay::{Job, Options, Output, replay};
+pub use replay::{Job, Options, Output, publication as publication_of, replay};
 pub use report::Report;
 pub use source::{Opened, Place, Source};

@@ -6,6 +6,7 @@ use crate::compare::{self, Chunk};
 use crate::error::Error;
 use crate::predictions::{Columns, PredictionWriter};
 use crate::progress::Progress;
+use crate::publication::Publication;
 use crate::report::{Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport};
 use crate::source::{Feed, Opened, Source};
 use crate::tally::{Detail, Tally};
@@ -107,6 +108,25 @@ pub fn replay(
         }
         Ok(Report { runs, comparisons })
     })
+}
+
+/// What the versions of a job have in common, by the sources as they are now.
+///
+/// # Errors
+/// When a source cannot be read.
+pub fn publication(job: &Job) -> Result<Publication, Error> {
+    let plan = Plan::open(job)?;
+    let mut publication = Publication::new(&job.spec, &job.spec.name);
+    publication.environment.clone_from(&job.environment);
+    publication.question_time.clone_from(&job.questions.time.name);
+    for side in [0, 1] {
+        let event = [&job.spec.question.event, &job.spec.label.event][side].clone();
+        let opened = &plan.opened[side];
+        let numbers = opened.partitions().into_iter();
+        publication.partitions.extend(numbers.map(|number| (event.clone(), number.0)));
+        publication.sources.push(plan.source(side).at.record(event, opened.files())?);
+    }
+    Ok(publication)
 }
 
 /// A job with its sources open.

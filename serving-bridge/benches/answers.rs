@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p trueup-serving-bridge --bench answers`
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../tests/it/fixture.rs"]
 mod fixture;
 

@@ -138,7 +138,7 @@ impl Bridge {
         self.follower.signal.set(Wish::Look);
     }
 
-    /// What was counted so far, and what stands, in the text format of Prometheus (`OpenMetrics` 1).
+    /// What was counted so far, and what stands, in the text format of Prometheus: OpenMetrics 1.0.
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let mut text = String::new();

@@ -2,8 +2,8 @@
 //! path of requests.
 //!
 //! The registry checks the digest of every byte. Beyond that a version is refused whose definition
-//! is not the one its digest names, which does not fit its definition, or which has a weight that is
-//! not finite: nothing of it ever answers.
+//! is not the one its digest names, which does not fit its definition, or which has a weight that
+//! is not finite: nothing of it ever answers.
 
 use crate::definition::Definition;
 use crate::question::Question;

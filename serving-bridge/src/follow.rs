@@ -79,11 +79,7 @@ impl Following {
         let current = self.slot.current();
         let Some(version) = alias.and_then(|alias| alias.version) else {
             let reason = if alias.is_some() { Reason::Withdrawn } else { Reason::NoVersion };
-            let definition = match &current.definition {
-                Some(definition) => Some(Arc::clone(definition)),
-                None => self.any_definition(),
-            };
-            self.swap(Current { served: Err(reason), definition });
+            self.fall_back(&current, reason);
             return Ok(());
         };
         let is_held = alias.is_some_and(|alias| alias.is_held);
@@ -102,19 +98,22 @@ impl Following {
             }
             Err(error) => {
                 self.slot.metrics.failures.inc();
-                if is_held && served.is_some_and(|served| served.version != version) {
-                    let definition = current.definition.clone();
-                    self.swap(Current { served: Err(Reason::NotLoaded), definition });
+                if served.is_none_or(|served| is_held && served.version != version) {
+                    self.fall_back(&current, Reason::NotLoaded);
                 }
                 Err(error)
             }
         }
     }
 
-    /// The definition of the newest version, so that questions can be read before any answers.
-    fn any_definition(&self) -> Option<Arc<crate::definition::Definition>> {
-        let version = *self.registry.state().versions().keys().next_back()?;
-        build::definition(&self.registry, version, None).ok()
+    /// Lets the primary estimate answer alone. Questions are read by the definition known so far,
+    /// or else by that of the newest version.
+    fn fall_back(&mut self, current: &Current, reason: Reason) {
+        let definition = current.definition.clone().or_else(|| {
+            let version = *self.registry.state().versions().keys().next_back()?;
+            build::definition(&self.registry, version, None).ok()
+        });
+        self.swap(Current { served: Err(reason), definition });
     }
 
     fn swap(&mut self, next: Current) {

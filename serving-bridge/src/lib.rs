@@ -1,7 +1,7 @@
 //! Answers requests with the version that an alias names, and swaps it live.
 //!
-//! - [`Bridge`] follows the models of a registry on a thread of its own: it builds and warms what an
-//!   alias names, and then swaps it in. Whoever asks never waits for that.
+//! - [`Bridge`] follows the models of a registry on a thread of its own: it builds and warms what
+//!   an alias names, and then swaps it in. Whoever asks never waits for that.
 //! - [`Corrector`] answers questions in the process, by the code and the bytes that the core serves
 //!   with. It always answers: where no version can, with the primary estimate and the reason.
 //! - [`Server`] answers over HTTP: its own protocol, and Open Inference Protocol V2.

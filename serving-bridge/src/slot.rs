@@ -39,6 +39,12 @@ impl Served {
         &self.definition
     }
 
+    /// The model itself, which answers whether it is fresh or not.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// Whether it may answer a question asked at `time`.
     #[must_use]
     pub fn is_fresh(&self, time: EventTime) -> bool {

@@ -1,8 +1,8 @@
 //! What a bridge counts and times, for Prometheus: a prefix, base units, `_total` on counters.
 //!
-//! No label has more values than there are models, reasons or protocols. What is true of the version
-//! that answers now (its number, its age) is read when it is asked for, so that no version of
-//! yesterday stays in the list.
+//! No label has more values than there are models, reasons or protocols. What is true of the
+//! version that answers now (its number, its age) is read when it is asked for, so that no version
+//! of yesterday stays in the list.
 
 use crate::bridge::Slots;
 use crate::question::{Answer, Reason, Refused, Status};

@@ -456,7 +456,10 @@ fn stored(
     if version == 0 {
         return Ok(None);
     }
-    Ok(publication::stored(model, version, publication.definition_digest())?)
+    // Another definition's version answers in the world, and not in this run's books.
+    let record = publication::record(model, version)?;
+    let is_ours = record.definition_digest == publication.definition_digest();
+    is_ours.then(|| publication::stored(model, version)).transpose().map_err(Failure::from)
 }
 
 fn recorder(config: &Config, plan: &Plan, meta: &Meta) -> Result<Option<RecordingWriter>, Failure> {

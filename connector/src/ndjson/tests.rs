@@ -68,6 +68,12 @@ fn columns_that_appear_later_are_added() {
 }
 
 #[test]
+fn lines_without_a_value_are_rows_all_the_same() {
+    let batch = read(b"{\"a\":null}\n{}\n", NdjsonColumns::Inferred);
+    assert_eq!((batch.rows.num_columns(), batch.rows.num_rows(), batch.lines.len()), (0, 2, 2));
+}
+
+#[test]
 fn a_source_that_must_be_waited_for_ends_a_batch() {
     struct Slow(Vec<&'static [u8]>);
     impl Read for Slow {

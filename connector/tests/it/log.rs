@@ -3,6 +3,8 @@
 use crate::live::{Seen, drain, seen};
 use crate::support::{Row, batch, request, row, rows_batch, skipping};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -220,9 +222,10 @@ fn columns_may_come_go_and_change_their_type() {
     let mut writer = LogWriter::open(folder.path(), "trips", LogOptions::default()).unwrap();
     writer.append(0, &batch(vec![("at", at(1))])).unwrap();
     writer.append(0, &batch(vec![("at", at(2)), ("fare", whole)])).unwrap();
-    writer.append(0, &batch(vec![("fare", nothing), ("at", at(3))])).unwrap();
+    writer.append(0, &batch(vec![("fare", nothing.clone()), ("at", at(3))])).unwrap();
     writer.append(0, &batch(vec![("fare", half.clone()), ("at", at(4))])).unwrap();
     writer.append(0, &batch(vec![("fare", half.clone())])).unwrap();
+    writer.append(0, &batch(vec![("at", nothing.clone())])).unwrap();
     let taken = writer.append(0, &batch(vec![("_offset", half)])).unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::Invalid);
     writer.sync().unwrap();
@@ -235,7 +238,8 @@ fn columns_may_come_go_and_change_their_type() {
     };
     let live = read();
     let texts: Vec<&str> = live.0.iter().map(|row| row.2.as_str()).collect();
-    assert_eq!(texts, ["null", "7", "null", "0.5", "time is null in column `at`"]);
+    let dead = "time is null in column `at`";
+    assert_eq!(texts, ["null", "7", "null", "0.5", dead, dead]);
     writer.finish().unwrap();
     assert_eq!(segments(folder.path(), ".parquet").len(), 1, "a new type begins a new segment");
     let sealed = read();
@@ -243,4 +247,47 @@ fn columns_may_come_go_and_change_their_type() {
     let error = open(folder.path(), 0, &request(&["fair"])).poll().unwrap_err();
     assert_eq!(error.to_string(), "no such column: `fair`");
     assert!(error.hint().unwrap().contains("`fare`"), "{error:?}");
+}
+
+#[test]
+fn texts_of_any_encoding_are_one_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = rows_batch(&(0..40).map(|id| row(id, id)).collect::<Vec<_>>());
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::LargeUtf8));
+    let mut writer = LogWriter::open(folder.path(), "trips", LogOptions::default()).unwrap();
+    for data_type in [DataType::Utf8, DataType::LargeUtf8, DataType::Utf8View, dictionary] {
+        let city = cast(rows.column(2), &data_type).unwrap();
+        let columns = vec![("at", rows.column(0).clone()), ("city", city)];
+        writer.append(0, &batch(columns)).unwrap();
+    }
+    let tiny = LogOptions { segment_bytes: 1, ..options() };
+    writer.sync().unwrap();
+    let mut wanted = request(&["city"]);
+    let live = all(folder.path(), 0, &wanted);
+    let names: Vec<_> = live.iter().map(|row| row.2.clone()).collect();
+    let expected = (0..160).map(|n| format!("city {}", n % 40 % 7));
+    assert_eq!(names, expected.collect::<Vec<_>>());
+    drop(writer);
+    let mut writer = LogWriter::open(folder.path(), "trips", tiny).unwrap();
+    writer.append(0, &rows).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(segments(folder.path(), ".parquet").len(), 1);
+    wanted.dictionary = vec!["city".into()];
+    let sealed = all(folder.path(), 0, &wanted);
+    assert_eq!((&sealed[..160], sealed.len()), (&live[..], 200));
+}
+
+#[test]
+fn rows_that_are_written_and_not_synced_are_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_bytes: 128 << 20, ..options() };
+    let mut writer = LogWriter::open(folder.path(), "trips", options).unwrap();
+    let mut reader = open(folder.path(), 0, &request(&["id"]));
+    writer.append(0, &rows_batch(&rows(20_000))).unwrap();
+    let growing = &segments(folder.path(), ".seg")[0];
+    let length = std::fs::metadata(folder.path().join("trips/00000").join(growing)).unwrap().len();
+    assert!(length > 100_000, "{length}");
+    assert!(matches!(reader.poll().unwrap(), Polled::Nothing));
+    writer.sync().unwrap();
+    assert_eq!(seen(&drain(&mut reader)).len(), 20_000);
 }

@@ -186,7 +186,8 @@ mod tests {
                 let swing = if step % 3 == 0 { -1 } else { 1 };
                 let micros = swing * step * 179_999_999_983 + 1_000_000_000_000_000;
                 let expected = Moment::Instant(micros).local_seconds(&zone);
-                assert_eq!(clock.local_seconds(Moment::Instant(micros)), expected, "{name} {at}");
+                let found = clock.local_seconds(Moment::Instant(micros));
+                assert_eq!(found, expected, "{name} {micros}");
             }
         }
     }

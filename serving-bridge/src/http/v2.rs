@@ -1,8 +1,8 @@
 //! Open Inference Protocol V2 over HTTP, with Triton's extensions where they are cheap.
 //!
 //! A model's inputs are the columns of its questions and its outputs what is answered: see
-//! [`infer`]. `{version}` is the number of the version that answers now, the alias that is followed,
-//! or at least four digits with which its digest begins; another version is not loaded.
+//! [`infer`]. `{version}` is the number of the version that answers now, the alias that is
+//! followed, or at least four digits with which its digest begins; another version is not loaded.
 
 mod infer;
 mod tensor;

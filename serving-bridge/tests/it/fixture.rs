@@ -349,7 +349,11 @@ impl World {
 
     /// A bridge that follows closely.
     pub(crate) fn bridge(&self) -> Bridge {
-        let poll = std::time::Duration::from_millis(2);
+        self.bridge_polling(std::time::Duration::from_millis(2))
+    }
+
+    /// A bridge that looks so often.
+    pub(crate) fn bridge_polling(&self, poll: std::time::Duration) -> Bridge {
         let options = BridgeOptions { poll, ..BridgeOptions::default() };
         Bridge::open(self.registry.clone(), options).unwrap()
     }

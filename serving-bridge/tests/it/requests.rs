@@ -199,7 +199,11 @@ fn limits_hold() {
 fn tensors_that_do_not_fit_are_errors() {
     let Ready { running, question, .. } = ready();
     let mut client = running.client();
-    let input = |name: &str, datatype: &str, shape: Value, data: Value| json!({ "name": name, "datatype": datatype, "shape": shape, "data": data });
+    let input = |name: &str, datatype: &str, shape: Value, data: Value| {
+        let mut input = json!({ "name": name, "datatype": datatype, "shape": shape });
+        input["data"] = data;
+        input
+    };
     let eta = || input("eta_minutes", "FP64", json!([1]), json!([100.0]));
     let mut infer = |inputs: Value| client.post(INFER, &json!({ "inputs": inputs }));
     let check = |reply: Reply, why: &str| {

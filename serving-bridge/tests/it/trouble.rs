@@ -38,6 +38,8 @@ fn a_corrupt_newest_version_leaves_the_last_good_one_and_is_told() {
     assert_eq!(ask(&fresh, &flight).status, Status::Primary(Reason::NotLoaded));
     assert!(fresh.slot(MODEL).unwrap().version_trouble().unwrap().contains("blobs/sha256"));
     let running = Running::start(fresh.clone(), ServerOptions::default());
+    let reply = running.client().post("/v1/models/flight_eta:correct", &flight.json()).json();
+    assert_eq!(reply["answers"][0]["reason"], "not_loaded", "its definition is whole");
     let reply = running.client().get("/readyz");
     assert_eq!(reply.status, 503);
     assert_eq!(reply.json()["models"][MODEL]["newest_version"]["ok"], json!(false));
@@ -123,6 +125,13 @@ fn rollback_hold_and_no_version_are_obeyed() {
     let answer = ask(&bridge, &flight);
     assert_eq!(answer.status, Status::Primary(Reason::Withdrawn));
     assert_eq!((answer.answer, answer.correction), (flight.estimate, 0.0));
+    // A damaged version after that is no reason to say that this is on purpose.
+    world.damage_newest();
+    world.promote(newest);
+    world.wait(&bridge, |slot| slot.version_trouble().is_some());
+    assert_eq!(ask(&bridge, &flight).status, Status::Primary(Reason::NotLoaded));
+    world.roll_back(RollbackTo::Primary);
+    world.wait(&bridge, |slot| slot.version_trouble().is_none());
     // On purpose: ready, and questions are still read.
     let running = Running::start(bridge.clone(), ServerOptions::default());
     assert_eq!(running.client().get("/v2/health/ready").status, 200);

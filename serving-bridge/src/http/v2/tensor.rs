@@ -65,7 +65,8 @@ impl<'a> Input<'a> {
         let Some(datatype) = Datatype::parse(&self.datatype) else {
             let datatype = self.datatype.chars().take(64).collect::<String>();
             return Err(Failure::invalid(format!(
-                "input `{name}` has datatype `{datatype}`; send BOOL, BYTES, FP32, FP64, INT32 or INT64"
+                "input `{name}` has datatype `{datatype}`, \
+                 not BOOL, BYTES, FP32, FP64, INT32 or INT64"
             )));
         };
         let count = match *self.shape.as_slice() {
