@@ -36,7 +36,10 @@ pub(crate) fn run(config: &Config, handle: &Handle) -> Result<Status, Failure> {
     let result = live.drive();
     let ended = match result {
         Ok(()) => live.end(),
-        Err(failure) => Err(failure),
+        Err(failure) => {
+            live.fail(&failure);
+            Err(failure)
+        }
     };
     let status = live.status;
     drop((live.sink, live.feeds));
@@ -304,6 +307,13 @@ impl<'a> Live<'a> {
         self.status.phase = Phase::Stopped;
         self.tell(None);
         Ok(())
+    }
+
+    /// Says why it ends; a restart goes on from the last checkpoint.
+    fn fail(&mut self, failure: &Failure) {
+        self.status.phase = Phase::Failed;
+        self.status.failure = Some(failure.message());
+        self.tell(None);
     }
 
     fn tell(&mut self, waits_for: Option<usize>) {
