@@ -4,8 +4,8 @@
 //! fast as asked, and makes them durable in groups. A source that waits, such as standard input,
 //! holds the others back: their order is one.
 
-use crate::daemon::Handle;
 use crate::failure::Failure;
+use crate::signals::Stop;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -175,13 +175,13 @@ impl Topic {
 pub(crate) fn append(
     mut topics: Vec<Topic>,
     pace: Pace,
-    handle: &Handle,
+    stop: &Stop,
     progress: &Progress,
     mut told: impl FnMut(&str, &BadRow) -> Result<(), Failure>,
 ) -> Result<(Vec<Appended>, Ended), Failure> {
     let mut clock = Clock { pace, began: Instant::now(), first: None, rows: 0 };
     let ended = loop {
-        if handle.is_stopped() {
+        if stop.is_asked() {
             break Ended::Stopped;
         }
         let mut is_ready = true;

@@ -21,9 +21,9 @@ mod world;
 
 use crate::failure::Failure;
 use crate::setup::Setup;
+use crate::signals::Stop;
 pub(crate) use live::run;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,20 +49,15 @@ pub(crate) struct Config {
 /// What a daemon and those around it share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handle {
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     status: Arc<Mutex<Option<status::Status>>>,
     address: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Handle {
     /// Asks the daemon to stop: it finishes what it has, writes a checkpoint and ends.
-    pub(crate) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was asked to.
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    pub(crate) const fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Where the daemon stands, once it has begun.

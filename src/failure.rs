@@ -2,7 +2,9 @@
 
 use crate::words;
 use std::process::ExitCode;
+use trueup_backtest::setup::SetupError;
 use trueup_pipeline::Diagnostics;
+use trueup_pipeline::overrides::OverrideError;
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -55,6 +57,29 @@ fn tell_hint(hint: Option<String>) {
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::Definition(diagnostics)
+    }
+}
+
+impl From<OverrideError> for Failure {
+    fn from(error: OverrideError) -> Self {
+        match error {
+            OverrideError::Definition(diagnostics) => Self::Definition(diagnostics),
+            OverrideError::Usage { message, set } => {
+                let hint = "write `--set KEY=VALUE`, such as `--set learner.rate=0.1`".to_owned();
+                Self::Usage(format!("{message}: `--set {set}`"), Some(hint))
+            }
+        }
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        let hint = error.hint().map(str::to_owned);
+        match error {
+            SetupError::Definition(diagnostics) => Self::Definition(diagnostics),
+            SetupError::Source(error) => error.into(),
+            SetupError::NoDisk(_) => Self::Usage(error.to_string(), hint),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ mod failure;
 mod logs;
 mod overrides;
 mod progress;
+mod publishing;
 mod setup;
+mod signals;
 mod stores;
 mod words;
 
@@ -46,10 +48,16 @@ enum Command {
     Init(commands::init::Init),
     /// List the pipelines, or what they can be made of.
     List(commands::list::List),
+    /// List, show and move published versions.
+    Registry(commands::registry::Registry),
+    /// Rebuild a published version from its inputs, and compare.
+    Replay(commands::replay::Replay),
     /// Learn from live events, publish versions, and go on: the continuous daemon.
     Run(commands::run::Run),
     /// Print the JSON Schema of a pipeline or project file, or the reference of all keys.
     Schema(commands::schema::Schema),
+    /// Answer corrections over HTTP, and follow promotions and rollbacks.
+    Serve(commands::serve::Serve),
     /// Say where a run stands, and what holds it back.
     Status(commands::status::Status),
 }
@@ -66,8 +74,11 @@ fn main() -> ExitCode {
         Command::Check(command) => command.run(project),
         Command::Init(command) => command.run(),
         Command::List(command) => command.run(project),
+        Command::Registry(command) => command.run(project),
+        Command::Replay(command) => command.run(project),
         Command::Run(command) => command.run(project),
         Command::Schema(command) => command.run(),
+        Command::Serve(command) => command.run(project),
         Command::Status(command) => command.run(project),
     };
     result.unwrap_or_else(Failure::tell)

@@ -38,6 +38,17 @@ pub enum Error {
         /// The recording's folder.
         folder: std::path::PathBuf,
     },
+    /// A file of a data set, read for its digest.
+    #[error("cannot read `{}`: {error}", file.display())]
+    File {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What is wrong.
+        error: std::io::Error,
+    },
+    /// Who asked for the replay, or takes its candidates, no longer wants it.
+    #[error("the replay was stopped")]
+    Stopped,
     /// Reading the registry.
     #[error(transparent)]
     Registry(#[from] trueup_registry::Error),
@@ -66,7 +77,11 @@ impl Error {
             Self::NoTopic { .. } => Some("append events to it with `trueup append`"),
             Self::NotRecorded { .. } => Some("set `record` in the environment and run it first"),
             Self::Record { .. } => Some("read it with the version of this program that wrote it"),
-            Self::Input(_) | Self::Build(_) | Self::Predictions(_) => None,
+            Self::Input(_)
+            | Self::Build(_)
+            | Self::Predictions(_)
+            | Self::Stopped
+            | Self::File { .. } => None,
         }
     }
 }

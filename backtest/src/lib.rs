@@ -17,6 +17,7 @@ pub mod predictions;
 pub mod publication;
 pub mod replay;
 pub mod report;
+pub mod setup;
 pub mod source;
 pub mod table;
 mod tally;
@@ -25,6 +26,6 @@ mod wording;
 
 pub use columns::requests;
 pub use error::Error;
-pub use replay::{Job, Options, Output, Progress, replay};
+pub use replay::{Job, Options, Output, Progress, publication as publication_of, replay};
 pub use report::Report;
 pub use source::{Opened, Place, Source};

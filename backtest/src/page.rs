@@ -59,6 +59,31 @@ pub fn html(report: &Report) -> String {
     text
 }
 
+/// The figures and the errors over time, as a piece of a larger page such as a notebook: without a
+/// script, and styled without an effect on what surrounds it.
+#[must_use]
+pub fn excerpt(report: &Report) -> String {
+    let scoped = STYLE.replace(":root {", "& {").replace("body {", "& {").replace("html {", "& {");
+    let mut text = format!("<div class=\"trueup\"><style>.trueup {{\n{scoped}}}</style>");
+    if report.runs.len() > 1 {
+        text.push_str(&comparison(report));
+    }
+    for (index, run) in report.runs.iter().enumerate() {
+        put(&mut text, format_args!("<h1>{}</h1>", escape(&run.definition)));
+        text.push_str(&element("p", "meta", &period(run)));
+        text.push_str(&wrapped("p", "lead", &figure(&lead(run))));
+        text.push_str(&notice(run));
+        if run.primary.mae.is_some() {
+            text.push_str(&figures(run));
+            text.push_str(&tables::metrics(run));
+        }
+        let id = format!("excerpt-{}-{}", index + 1, run.digest);
+        text.push_str(&trend::trend(run, &id, Measure::Absolute));
+    }
+    text.push_str("</div>");
+    text
+}
+
 /// What several definitions have in common, and how they differ.
 fn comparison(report: &Report) -> String {
     let runs = &report.runs;

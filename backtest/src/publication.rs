@@ -45,6 +45,9 @@ pub struct Record {
     pub inputs: Vec<Input>,
     /// Where the events were read from.
     pub sources: Vec<SourceRecord>,
+    /// The version that the learner went on from before the first event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<u64>,
     /// Prequential errors so far.
     pub scores: CandidateScores,
     /// What the gate says.
@@ -100,6 +103,8 @@ pub struct Publication {
     pub question_time: String,
     /// Where the events are read from.
     pub sources: Vec<SourceRecord>,
+    /// The version that the learner goes on from.
+    pub warm_start: Option<u64>,
     /// The event and the partition of each of the engine's partitions.
     pub partitions: Vec<(String, u32)>,
     spec: Spec,
@@ -117,6 +122,7 @@ impl Publication {
             environment: String::new(),
             question_time: String::new(),
             sources: Vec::new(),
+            warm_start: None,
             partitions: Vec::new(),
             spec: spec.clone(),
             definition_digest: blake3::hash(&definition).to_hex().to_string(),
@@ -166,7 +172,9 @@ impl Publication {
         })
     }
 
-    fn record(&self, candidate: &Candidate) -> Record {
+    /// How far each partition was merged at a candidate's publish point.
+    #[must_use]
+    pub fn inputs(&self, candidate: &Candidate) -> Vec<Input> {
         let marks = candidate.inputs.iter().zip(&self.partitions);
         let input = |(mark, (event, partition)): (&InputMark, &(String, u32))| Input {
             event: event.clone(),
@@ -174,6 +182,10 @@ impl Publication {
             next_offset: mark.next_offset,
             digest: format!("{:016x}", mark.digest),
         };
+        marks.map(input).collect()
+    }
+
+    fn record(&self, candidate: &Candidate) -> Record {
         Record {
             pipeline: self.spec.name.clone(),
             definition_digest: self.definition_digest.clone(),
@@ -186,8 +198,9 @@ impl Publication {
             trained_until: candidate.trained_until,
             merged: candidate.merged,
             history: format!("{:016x}", candidate.history),
-            inputs: marks.map(input).collect(),
+            inputs: self.inputs(candidate),
             sources: self.sources.clone(),
+            warm_start: self.warm_start,
             scores: candidate.scores,
             verdict: candidate.verdict.clone(),
         }
@@ -213,19 +226,11 @@ pub fn definition(model: &ModelRegistry, version: u64) -> Result<Spec, Error> {
     serde_json::from_slice(&bytes).map_err(|error| Error::Record { version, error })
 }
 
-/// A version as the core obeys it, with everything that its artifacts are against; none if it is
-/// of another definition than `definition_digest`.
+/// A version as the core obeys it, with everything that its artifacts are against.
 ///
 /// # Errors
 /// When there is no such version, or a file of it is damaged or absent.
-pub fn stored(
-    model: &ModelRegistry,
-    version: u64,
-    definition_digest: &str,
-) -> Result<Option<Stored>, Error> {
-    if record(model, version)?.definition_digest != definition_digest {
-        return Ok(None);
-    }
+pub fn stored(model: &ModelRegistry, version: u64) -> Result<Stored, Error> {
     let chain = model.chain(version)?;
     let last = *chain.last().expect("a chain ends in its version");
     let mut stored = Stored {
@@ -243,5 +248,5 @@ pub fn stored(
         stored.serving.push((form, model.read_slice(&part.serving)?));
         stored.training.push((form, model.read_slice(&part.training)?));
     }
-    Ok(Some(stored))
+    Ok(stored)
 }

@@ -5,13 +5,14 @@ use crate::columns::{distinct, requests};
 use crate::compare::{self, Chunk};
 use crate::error::Error;
 use crate::predictions::{Columns, PredictionWriter};
+use crate::publication::Publication;
 use crate::report::{Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport};
 use crate::source::{Feed, Opened, Source};
 use crate::tally::{Detail, Tally};
 use crate::vocabulary::Vocabulary;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use trueup_connector::{Dataset, DeadLetterFile, ReadRequest};
@@ -71,13 +72,15 @@ pub struct Output {
     pub candidates: Option<SyncSender<(Candidate, Artifact)>>,
 }
 
-/// How far a replay is, for a progress bar. Counts rows of all definitions.
+/// How far a replay is, and whether it is still wanted. Counts rows of all definitions.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Rows to be read; 0 until the data sets are open.
     pub total: AtomicU64,
     /// Rows learned from or set aside.
     pub done: AtomicU64,
+    /// Set by who waits for the replay: it then ends with [`Error::Stopped`] at the next batch.
+    pub stop: AtomicBool,
 }
 
 /// Replays definitions over their data and reports.
@@ -115,6 +118,25 @@ pub fn replay(
         }
         Ok(Report { runs, comparisons })
     })
+}
+
+/// What the versions of a job have in common, by the sources as they are now.
+///
+/// # Errors
+/// When a source cannot be read.
+pub fn publication(job: &Job) -> Result<Publication, Error> {
+    let plan = Plan::open(job)?;
+    let mut publication = Publication::new(&job.spec, &job.spec.name);
+    publication.environment.clone_from(&job.environment);
+    publication.question_time.clone_from(&job.questions.time.name);
+    for side in [0, 1] {
+        let event = [&job.spec.question.event, &job.spec.label.event][side].clone();
+        let opened = &plan.opened[side];
+        let numbers = opened.partitions().into_iter();
+        publication.partitions.extend(numbers.map(|number| (event.clone(), number.0)));
+        publication.sources.push(plan.source(side).at.record(event, opened.files())?);
+    }
+    Ok(publication)
 }
 
 /// A job with its sources open.
@@ -338,6 +360,9 @@ impl<'a> Run<'a> {
 
     fn drive(&mut self, mut feeds: Vec<Feed>, progress: &Progress) -> Result<(), Error> {
         while let Wants::Batch(index) = self.engine.run(&mut self.tally) {
+            if progress.stop.load(Ordering::Relaxed) {
+                return Err(Error::Stopped);
+            }
             let (stream, _) = self.engine.partitions()[index];
             match feeds[index].next()? {
                 None => self.engine.end(index),

@@ -2,8 +2,9 @@
 
 use crate::broadcast::Taker;
 use crate::error::Error;
+use crate::publication::{FileRecord, SourceRecord};
 use arrow::datatypes::SchemaRef;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trueup_connector::log::{self, LogReader};
 use trueup_connector::recording::{RecordedEvent, RecordedPartition, Recording};
@@ -56,6 +57,51 @@ impl Place {
                 format!("recording {}", folder.join(event).display())
             }
         }
+    }
+}
+
+impl Place {
+    /// What a version's record says of it. Files on the local disk are told with their digests.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(crate) fn record(&self, event: String, files: &[String]) -> Result<SourceRecord, Error> {
+        let (kind, location) = match self {
+            Self::Files { location, .. } => ("files", location.clone()),
+            Self::Log { topic, .. } => ("log", topic.clone()),
+            Self::Recording { folder, .. } => ("recording", folder.display().to_string()),
+        };
+        let mut records = Vec::new();
+        if let Self::Files { base, .. } = self {
+            for path in files {
+                if let Some(record) = FileRecord::of(base, path)? {
+                    records.push(record);
+                }
+            }
+        }
+        Ok(SourceRecord { event, kind: kind.to_owned(), location, files: records })
+    }
+}
+
+impl FileRecord {
+    /// Of a file on the local disk; none of one elsewhere.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(base: &Path, path: &str) -> Result<Option<Self>, Error> {
+        let file = base.join(path);
+        if !file.is_file() {
+            return Ok(None);
+        }
+        let mut hasher = blake3::Hasher::new();
+        let read = std::fs::File::open(&file).and_then(|opened| {
+            let size_bytes = opened.metadata()?.len();
+            hasher.update_reader(opened)?;
+            Ok(size_bytes)
+        });
+        let size_bytes = read.map_err(|error| Error::File { file, error })?;
+        let blake3 = hasher.finalize().to_hex().to_string();
+        Ok(Some(Self { path: path.to_owned(), size_bytes, blake3 }))
     }
 }
 

@@ -356,9 +356,10 @@ impl Sink for Tally {
             Effect::Outcome(outcome) => self.outcome(&outcome),
             Effect::Candidate(candidate, artifact) => {
                 self.candidate(&candidate);
-                if let Some(taker) = &self.candidates {
-                    // Whoever went away has said why elsewhere.
-                    let _ = taker.send((candidate, artifact.clone()));
+                if let Some(taker) = &self.candidates
+                    && taker.send((candidate, artifact.clone())).is_err()
+                {
+                    self.failure.get_or_insert(crate::Error::Stopped);
                 }
             }
             Effect::DeadLetter(letter) => self.dead_letter(letter),

@@ -1,10 +1,14 @@
-//! Reads and writes the world: Parquet data sets on object stores, and dead letters.
+//! Reads and writes the world: Parquet data sets on object stores, an embedded log, growing folders,
+//! recordings, and dead letters.
 //!
 //! A [`Dataset`] is a warehouse data set: all its files together are **one partition in event-time
 //! order**, whatever the order, the split or the row groups of the files. [`Dataset::read`] hands
 //! out batches under [`RowOrder::Time`](trueup_event::RowOrder): rows ascend by event time, and
 //! rows of one event time never straddle two batches, so that their reader can settle ties by the
 //! rows' own bytes.
+//!
+//! A [`LiveSource`] is one partition of a stream that grows: a [`log`] topic's, a [`folder`], or a
+//! [`recording`] of either. It is asked for one batch after the other and never waits for data.
 //!
 //! Everything here is blocking for its callers; the async clients of object stores run on a runtime
 //! of this crate. Nothing here learns, joins or decides.

@@ -3,7 +3,7 @@
 //! A topic is the folder `FOLDER/TOPIC`. In it `topic.json` says how many partitions there are,
 //! `schema.arrow` which columns they have had, and a lock on `writer.lock` that there is one
 //! writer. A partition is a folder of segments named by the offset of their first row:
-//! `00002/00000000000000012345.seg` holds [frames](frame) and grows, `.parquet` is a sealed one.
+//! `00002/00000000000000012345.seg` holds frames and grows, `.parquet` is a sealed one.
 //!
 //! - [`LogWriter`] appends batches of rows, and makes them durable a group at a time. What a
 //!   [`sync`](LogWriter::sync) has confirmed survives a crash of process and machine.

@@ -60,6 +60,13 @@ pub struct NdjsonBatch {
     pub bad: Vec<BadLine>,
 }
 
+/// Lines that are JSON objects, by number, and those that are not.
+#[derive(Debug)]
+struct Parsed {
+    good: Vec<(u64, Value)>,
+    bad: Vec<BadLine>,
+}
+
 /// Reads lines of JSON.
 ///
 /// ```
@@ -111,7 +118,7 @@ impl<R: Read> NdjsonReader<R> {
     /// # Errors
     /// If the source cannot be read, or the given columns have a type that JSON cannot hold.
     pub fn next_batch(&mut self) -> Result<Option<NdjsonBatch>, Error> {
-        let Some((mut good, mut bad)) = self.collect()? else { return Ok(None) };
+        let Some(Parsed { mut good, mut bad }) = self.collect()? else { return Ok(None) };
         if !self.is_fixed {
             let new = new_columns(&self.schema, &mut good, &mut bad);
             if !new.is_empty() {
@@ -134,7 +141,7 @@ impl<R: Read> NdjsonReader<R> {
     }
 
     /// Lines up to the end of a batch, parsed.
-    fn collect(&mut self) -> Result<Option<(Vec<(u64, Value)>, Vec<BadLine>)>, Error> {
+    fn collect(&mut self) -> Result<Option<Parsed>, Error> {
         let (mut good, mut bad, mut bytes) = (Vec::new(), Vec::new(), 0);
         let (batch_rows, first) = (self.batch_rows, self.lines.number());
         while good.len() + bad.len() < batch_rows && bytes < BATCH_BYTES {
@@ -162,7 +169,7 @@ impl<R: Read> NdjsonReader<R> {
                 }
             }
         }
-        Ok((self.lines.number() > first).then_some((good, bad)))
+        Ok((self.lines.number() > first).then_some(Parsed { good, bad }))
     }
 
     /// The rows of the values; those that Arrow refuses become bad lines.

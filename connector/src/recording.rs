@@ -12,7 +12,8 @@
 //! | `_record_time` | its record's own timestamp, where the source has such |
 //! | `_arrival_time` | when the run was offered it |
 //! | `_origin` | the physical row, as [`Origin::packed`](trueup_event::Origin::packed) |
-//! | `_batch`, `_by_time` | the first offset of its batch, and whether that is in event-time order |
+//! | `_batch` | the first offset of its batch |
+//! | `_by_time` | whether its batch was in event-time order |
 //! | `_reason`, `_detail` | why it is a dead letter; null for an event or a row passed over |
 //!
 //! Rows that are no events have offsets too, so that a recording without damage has no gap.

@@ -63,6 +63,15 @@ impl Model {
         artifact::apply(self.learner.as_mut(), Use::Serving, form, serving)
     }
 
+    /// Whether no weight is NaN or infinite.
+    pub fn is_finite(&mut self) -> bool {
+        let mut is_finite = true;
+        self.learner.tables(&mut |_, _, table| {
+            is_finite &= table.publish(&mut |_, _| {});
+        });
+        is_finite
+    }
+
     /// A copy to which the next delta can be applied while this one answers.
     #[must_use]
     pub fn duplicate(&self) -> Self {

@@ -47,6 +47,18 @@ pub struct Spec {
     pub pending_max: usize,
 }
 
+impl Spec {
+    /// The digest of a definition: the BLAKE3 of its canonical JSON.
+    ///
+    /// # Panics
+    /// Never: a definition is plain data.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let json = serde_json::to_vec(self).expect("a definition is plain data");
+        *blake3::hash(&json).as_bytes()
+    }
+}
+
 /// The columns of a question event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuestionSpec {

@@ -155,10 +155,9 @@ impl Step {
             inputs: lineages.iter().map(|lineage| lineage.learner.inputs_len()).collect(),
         });
         let count = lineages.len();
-        let json = serde_json::to_vec(&spec).expect("a spec is plain data");
         let inputs_max = layout.inputs.iter().map(std::ops::Range::len).max().unwrap_or(0);
         Ok(Self {
-            spec_digest: *blake3::hash(&json).as_bytes(),
+            spec_digest: spec.digest(),
             arena: Arena::new(&layout),
             join: Join::new(spec.label.wait, spec.disorder, spec.pending_max),
             gate: Gate::new(&spec.gate, count, &shape.categories, unit_open(&spec)),

@@ -12,6 +12,7 @@ pub mod definition;
 pub mod diagnostic;
 pub mod infer;
 pub mod keys;
+pub mod overrides;
 pub mod project;
 pub mod reference;
 pub mod schema;

@@ -6,6 +6,7 @@ use crate::entry::{Change, Form, Slice, VersionSummary, Writer};
 use crate::names::AliasName;
 use crate::refusal::Refusal;
 use crate::state::State;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What the caller believes an alias to name.
@@ -31,7 +32,8 @@ pub enum RollbackTo {
 }
 
 /// What publishing did to the alias `champion`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "promotion", rename_all = "snake_case")]
 pub enum Promotion {
     /// Nothing: no new version asked for it.
     NotAsked,

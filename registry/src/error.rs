@@ -63,7 +63,7 @@ impl Error {
 
     pub(crate) fn corrupt(path: &str, what: &str) -> Self {
         Self::new(ErrorKind::Corrupt, format!("{what}: `{path}`"))
-            .with_hint("restore the file from a copy; `trueup registry verify` lists all damage")
+            .with_hint("restore the file from a copy; a verification of the model lists all damage")
     }
 
     pub(crate) fn broken(path: &str, broken: &Broken) -> Self {
@@ -113,7 +113,7 @@ impl From<Refusal> for Error {
                 (ErrorKind::Conflict, "two runs of one definition differ: compare their inputs")
             }
             Refusal::NoVersion { .. } | Refusal::NoAlias { .. } => {
-                (ErrorKind::Missing, "list what there is with `trueup registry list`")
+                (ErrorKind::Missing, "list the versions and aliases of the model")
             }
             Refusal::Collected { .. } => (ErrorKind::Missing, "keep more versions from now on"),
             Refusal::Forgotten { .. } => (ErrorKind::Missing, "keep a longer history from now on"),

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a name has 1 to 64 of `a-z`, `0-9`, `.`, `_`, `-`, begins with a letter or digit and has no `..`: `{}`",
+    "a name is 1 to 64 of `a-z`, `0-9`, `.`, `_`, `-`, begins with a letter or digit and has no \
+     `..`: `{}`",
     .0.escape_debug()
 )]
 pub struct NameError(String);

@@ -114,7 +114,7 @@ impl ModelRegistry {
             (None, Err(_)) => {
                 let message = format!("no such version or alias: `{}`", text.escape_debug());
                 Err(Error::new(ErrorKind::Missing, message)
-                    .with_hint("list what there is with `trueup registry list`"))
+                    .with_hint("list the versions and aliases of the model"))
             }
         }
     }

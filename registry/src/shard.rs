@@ -111,6 +111,15 @@ impl ShardLog {
         Ok((found.tip > 0).then(|| found.status()))
     }
 
+    /// The names of all shards of a store, sorted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn names(store: &Arc<dyn Store>) -> Result<Vec<ShardName>, Error> {
+        let names = store.folders("shards")?;
+        Ok(names.into_iter().filter_map(|name| ShardName::new(name).ok()).collect())
+    }
+
     /// How often the shard has been acquired, this time included.
     #[must_use]
     pub fn epoch(&self) -> u64 {

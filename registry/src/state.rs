@@ -3,6 +3,8 @@
 //! A state from a checkpoint and the entries after it equals the state from all entries. Nothing
 //! here reads a clock or a file.
 
+mod check;
+
 use crate::digest::{Digest, Nonce};
 use crate::entry::{Change, Entry, VersionSummary};
 use crate::names::{AliasName, ModelName, ShardName};
@@ -263,17 +265,12 @@ impl State {
     /// Takes the next entry, whose bytes have the digest `tip`.
     ///
     /// # Errors
-    /// When the entry does not follow, or says what cannot be; the state is then of no use.
+    /// When the entry does not follow, or says what cannot be; the state is as it was.
     pub(crate) fn apply(&mut self, entry: &Entry, tip: Digest) -> Result<(), &'static str> {
-        if entry.model != self.model {
-            return Err("an entry of another model");
-        }
-        if entry.number != self.number + 1 || entry.previous != self.tip {
-            return Err("an entry that does not follow the one before");
-        }
+        self.check(entry)?;
         self.since_micros = self.since_micros.max(entry.at_micros);
         for change in &entry.changes {
-            self.change(entry, change)?;
+            self.change(entry, change);
         }
         self.number = entry.number;
         self.tip = Some(tip);
@@ -284,17 +281,16 @@ impl State {
         Ok(())
     }
 
-    fn change(&mut self, entry: &Entry, change: &Change) -> Result<(), &'static str> {
+    fn change(&mut self, entry: &Entry, change: &Change) {
         match change {
             Change::Writer { shard, epoch } => {
                 self.writers.insert(shard.clone(), *epoch);
-                Ok(())
             }
             Change::Publish { versions } => {
-                versions.iter().try_for_each(|summary| self.publish(entry, summary))
+                versions.iter().for_each(|summary| self.publish(entry, summary));
             }
             Change::Alias { alias, from, to, hold } => {
-                let moved = AliasMove {
+                self.shift(AliasMove {
                     alias: alias.clone(),
                     entry: entry.number,
                     since_micros: self.since_micros,
@@ -304,40 +300,31 @@ impl State {
                     from: *from,
                     to: *to,
                     is_held: *hold,
-                };
-                self.shift(moved)
+                });
             }
             Change::Tag { version, key, value } => {
-                let found = self.versions.get_mut(version).ok_or("a tag of no version")?;
-                found.tags.insert(key.clone(), value.clone());
-                Ok(())
+                self.found(*version).tags.insert(key.clone(), value.clone());
             }
-            Change::Quarantine { version } => {
-                let found = self.versions.get_mut(version).ok_or("a quarantine of no version")?;
-                found.is_quarantined = true;
-                Ok(())
-            }
+            Change::Quarantine { version } => self.found(*version).is_quarantined = true,
             Change::Tombstone { versions, condemned, collected, history_from_micros } => {
-                versions.iter().try_for_each(|version| self.bury(*version))?;
+                versions.iter().for_each(|version| self.bury(*version));
                 let since = self.since_micros;
                 self.condemned.extend(condemned.iter().map(|blob| (*blob, since)));
-                self.condemned.retain(|blob, _| !collected.contains(blob));
+                for blob in collected {
+                    self.condemned.remove(blob);
+                }
                 self.forget(*history_from_micros);
-                Ok(())
             }
         }
     }
 
-    fn publish(&mut self, entry: &Entry, summary: &VersionSummary) -> Result<(), &'static str> {
-        if summary.version != self.version_last + 1 {
-            return Err("a version out of order");
-        }
-        if summary.parent.is_some_and(|parent| !self.versions.contains_key(&parent)) {
-            return Err("a version without its parent");
-        }
-        if self.ids.insert(summary.id.clone(), summary.version).is_some() {
-            return Err("a version published twice");
-        }
+    /// A version of which an entry speaks that was checked.
+    fn found(&mut self, version: u64) -> &mut Version {
+        self.versions.get_mut(&version).expect("the entry was checked")
+    }
+
+    fn publish(&mut self, entry: &Entry, summary: &VersionSummary) {
+        self.ids.insert(summary.id.clone(), summary.version);
         self.version_last = summary.version;
         let version = Version {
             summary: summary.clone(),
@@ -347,13 +334,9 @@ impl State {
             tags: BTreeMap::new(),
         };
         self.versions.insert(summary.version, version);
-        Ok(())
     }
 
-    fn shift(&mut self, moved: AliasMove) -> Result<(), &'static str> {
-        if moved.to.is_some_and(|version| !self.versions.contains_key(&version)) {
-            return Err("an alias of no version");
-        }
+    fn shift(&mut self, moved: AliasMove) {
         let alias = self.aliases.entry(moved.alias.clone()).or_default();
         match moved.to {
             None => {}
@@ -378,11 +361,10 @@ impl State {
             alias.person_entry = moved.entry;
         }
         self.moves.push(moved);
-        Ok(())
     }
 
-    fn bury(&mut self, version: u64) -> Result<(), &'static str> {
-        let found = self.versions.remove(&version).ok_or("a tombstone of no version")?;
+    fn bury(&mut self, version: u64) {
+        let found = self.versions.remove(&version).expect("the entry was checked");
         let tombstone = Tombstone {
             fingerprint: found.summary.fingerprint(),
             id: found.summary.id,
@@ -392,7 +374,6 @@ impl State {
         for alias in self.aliases.values_mut() {
             alias.trail.retain(|kept| *kept != version);
         }
-        Ok(())
     }
 
     /// Forgets what lies before a point in time, but for the last move of each alias: it says what

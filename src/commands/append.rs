@@ -1,11 +1,10 @@
 //! `trueup append`: feeds the embedded log of an environment.
 
 use crate::append::{self, Appended, Ended, Pace, Topic};
-use crate::commands::run::stop_on_signal;
-use crate::daemon::Handle;
 use crate::failure::Failure;
 use crate::progress;
 use crate::setup::Setup;
+use crate::signals::{self, Stop};
 use crate::words::{self, parse_time};
 use anyhow::Context;
 use serde_json::json;
@@ -88,8 +87,8 @@ impl Append {
             None => None,
             Some(path) => Some(File::create(path).with_context(|| cannot_write(path))?),
         };
-        let handle = Handle::default();
-        stop_on_signal(&handle)?;
+        let stop = Stop::default();
+        signals::listen(&stop)?;
         let mut letters = Letters { file: letters, path: self.dead_letters.clone(), shown: 0 };
         let pace = Pace { speed: self.speed.0, rate: self.rate };
         let result = progress::with_bar(|progress| {
@@ -99,7 +98,7 @@ impl Append {
                 progress.total.fetch_add(row_count, Ordering::Relaxed);
                 topics.push(topic);
             }
-            append::append(topics, pace, &handle, progress, |event, bad| letters.tell(event, bad))
+            append::append(topics, pace, &stop, progress, |event, bad| letters.tell(event, bad))
         });
         let (mut appended, ended) = result?;
         letters.end()?;

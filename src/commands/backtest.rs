@@ -3,13 +3,13 @@
 use crate::failure::Failure;
 use crate::progress;
 use crate::setup::Setup;
-use crate::words;
 use crate::words::parse_time;
+use crate::{publishing, words};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use trueup_backtest::table::{Colour, Style};
-use trueup_backtest::{Options, Output, page, replay, table};
+use trueup_backtest::{Options, Output, page, publication_of, replay, table};
 use trueup_event::EventTime;
 
 /// Replay recorded events through pipelines, and report what serving would have seen.
@@ -51,6 +51,20 @@ pub(crate) struct Backtest {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
+    /// Publish the versions of the first pipeline to the registry of the environment.
+    #[arg(long)]
+    publish: bool,
+
+    /// Let the learner of the first pipeline go on from a published version: a number, an alias,
+    /// or the first digits of a digest.
+    #[arg(long, value_name = "VERSION")]
+    warm_start: Option<String>,
+
+    /// Replay what a live run of the environment recorded, with the control inputs that it obeyed;
+    /// by default its own recording.
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    recording: Option<Option<PathBuf>>,
+
     /// How many pipelines learn at the same time.
     #[arg(long, value_name = "N", default_value_t = 8)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
@@ -68,7 +82,19 @@ impl Backtest {
         let setup = Setup::load(project, self.env.as_deref())?;
         let mut jobs = Vec::new();
         for name in &self.names {
-            jobs.push(setup.job(name, &self.set)?);
+            jobs.push(match &self.recording {
+                None => setup.job(name, &self.set)?,
+                Some(folder) => {
+                    publishing::recorded_job(&setup, name, &self.set, folder.as_deref())?
+                }
+            });
+        }
+        let mut warm_start = None;
+        if let Some(version) = &self.warm_start {
+            let model = publishing::setup_model(&setup, &self.names[0])?;
+            let (order, number) = publishing::warm_start(&model, version, &jobs[0].spec)?;
+            jobs[0].orders.insert(0, order);
+            warm_start = Some(number);
         }
         let options = Options {
             threads: usize::from(self.threads),
@@ -82,7 +108,22 @@ impl Backtest {
             dead_letters: self.dead_letters.clone(),
             candidates: None,
         };
-        let report = progress::with_bar(|progress| replay(&jobs, &options, &output, progress))?;
+        let run = |candidates| {
+            let output = Output { candidates, ..output.clone() };
+            progress::with_bar(|progress| replay(&jobs, &options, &output, progress))
+        };
+        let report = if self.publish {
+            let mut publication = publication_of(&jobs[0])?;
+            publication.warm_start = warm_start;
+            let model = publishing::setup_model(&setup, &self.names[0])?;
+            let (report, new, all) =
+                publishing::publishing(model, &publication, |candidates| run(Some(candidates)))?;
+            let report = report?;
+            words::say(&format!("published {new} new versions of {all}"));
+            report
+        } else {
+            run(None)?
+        };
         // Before the first word on standard output: a failure leaves nothing there.
         if let Some(path) = &self.report {
             std::fs::write(path, page::html(&report))

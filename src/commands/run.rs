@@ -3,12 +3,11 @@
 use crate::daemon::{self, Config, Handle};
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::{logs, words};
+use crate::{logs, signals, words};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Learn from live events, publish versions, and go on.
 #[derive(Debug, clap::Args)]
@@ -68,33 +67,9 @@ impl Run {
             checkpoint_every,
         };
         let handle = Handle::default();
-        stop_on_signal(&handle)?;
+        signals::listen(handle.stop())?;
         let status = daemon::start(&config, &handle)?;
         words::say(status.text(daemon::now_micros()).trim_end());
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Lets the daemon end in good order when it is asked to; a second time ends it at once, and a
-/// restart goes on from the last checkpoint.
-pub(crate) fn stop_on_signal(handle: &Handle) -> Result<(), Failure> {
-    let runtime = trueup_connector::runtime()?;
-    let handle = handle.clone();
-    let _inside = runtime.enter();
-    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
-    runtime.spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if handle.is_stopped() {
-                words::interrupted();
-            }
-            tracing::info!("stopping: what was taken is finished first");
-            handle.stop();
-        }
-    });
-    Ok(())
 }

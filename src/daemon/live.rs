@@ -175,7 +175,7 @@ impl<'a> Live<'a> {
 
     /// Feeds the core until it is told to stop, or with `once` until nothing more is there.
     fn drive(&mut self) -> Result<(), Failure> {
-        while !self.handle.is_stopped() && !self.sink.is_cut {
+        while !self.handle.stop().is_asked() && !self.sink.is_cut {
             let Wants::Batch(index) = self.engine.run(&mut self.sink) else { return Ok(()) };
             if self.wait(index)? {
                 return Ok(());

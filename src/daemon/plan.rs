@@ -50,7 +50,7 @@ impl Plan {
         let definition = overrides::definition(&setup.project, &config.name, &config.sets)?;
         definition.check(&setup.project, None)?;
         let mut waits = false;
-        while !handle.is_stopped() {
+        while !handle.stop().is_asked() {
             if let Some(schemas) = schemas(setup, &definition)? {
                 let job = setup.job_of(&definition, &schemas)?;
                 return Self::of(setup, job, &schemas).map(Some);

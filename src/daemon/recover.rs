@@ -50,7 +50,10 @@ pub(super) fn stored(
     if version == 0 {
         return Ok(None);
     }
-    Ok(publication::stored(model, version, publication.definition_digest())?)
+    // Another definition's version answers in the world, and not in this run's books.
+    let record = publication::record(model, version)?;
+    let is_ours = record.definition_digest == publication.definition_digest();
+    is_ours.then(|| publication::stored(model, version)).transpose().map_err(Failure::from)
 }
 
 /// Makes sure that no restart goes on from what was there before a run that begins anew. Twice, so

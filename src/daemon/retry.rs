@@ -21,7 +21,7 @@ pub(super) fn retry<T>(
             Ok(done) => return Ok(done),
             Err(error) if error.kind() == ErrorKind::Fenced => return Err(fenced(&error)),
             Err(error) if error.kind() == ErrorKind::Retry => {
-                if handle.is_stopped() && tries >= TRIES {
+                if handle.stop().is_asked() && tries >= TRIES {
                     return Err(error.into());
                 }
                 tracing::warn!("the registry fails and is asked again: {error}");

@@ -327,7 +327,7 @@ impl World {
                 Ok(recorder) => break recorder,
                 Err(error) => {
                     let may_pass = error.kind() == trueup_connector::ErrorKind::Retry;
-                    if !may_pass || began.elapsed() >= CLAIM_WAIT || self.handle.is_stopped() {
+                    if !may_pass || began.elapsed() >= CLAIM_WAIT || self.handle.stop().is_asked() {
                         return Err(error.into());
                     }
                     std::thread::sleep(Duration::from_millis(20));

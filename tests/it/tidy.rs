@@ -20,7 +20,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pipeline", &["event", "learner"]),
     ("connector", &["event"]),
     ("registry", &["event"]),
+    ("serving-bridge", &["event", "learner", "registry"]),
     ("backtest", &["event", "learner", "pipeline", "connector"]),
+    ("python", &["event", "learner", "pipeline", "registry", "backtest"]),
     (".", &["event", "learner", "pipeline", "connector", "backtest"]),
 ];
 

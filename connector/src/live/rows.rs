@@ -123,9 +123,9 @@ impl RowReader {
                 let skip = time_column.is_null(row) && self.request.null_time == NullTime::Skip;
                 self.skipped += u64::from(skip);
                 let why = || (Reason::Malformed, plan.time.why(&time_column, row));
-                lost.push((row, (!skip).then(why)));
+                lost.push(Lost { row, why: (!skip).then(why) });
             } else if !range.contains(time) {
-                lost.push((row, None));
+                lost.push(Lost { row, why: None });
             }
         }
         let first = stored.first_offset;
@@ -185,6 +185,15 @@ pub(crate) fn cannot_read(label: &str, error: ArrowError) -> Error {
     Error::invalid(format!("cannot read the rows: `{label}`")).caused_by(error)
 }
 
+/// A row that is no event.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    /// Its place among the rows.
+    pub(crate) row: usize,
+    /// What is wrong with it; nothing if it is passed over.
+    pub(crate) why: Option<(Reason, Cow<'static, str>)>,
+}
+
 /// Rows in order of their offsets, some of which are no events.
 #[derive(Debug)]
 pub(crate) struct Arrived {
@@ -194,8 +203,8 @@ pub(crate) struct Arrived {
     pub(crate) times: Vec<i64>,
     pub(crate) origins: Vec<Origin>,
     pub(crate) record_times: Option<Vec<i64>>,
-    /// Rows that are no events, ascending, and why; without a reason they are passed over.
-    pub(crate) lost: Vec<(usize, Option<(Reason, Cow<'static, str>)>)>,
+    /// Rows that are no events, ascending.
+    pub(crate) lost: Vec<Lost>,
 }
 
 impl Arrived {
@@ -210,9 +219,9 @@ impl Arrived {
         let (mut from, count) = (0, self.times.len());
         let mut lost = self.lost.iter().peekable();
         while from < count {
-            let to = lost.peek().map_or(count, |(row, _)| *row);
+            let to = lost.peek().map_or(count, |lost| lost.row);
             let (mut end, mut dead) = (to, Vec::new());
-            while let Some((row, why)) = lost.next_if(|(row, _)| *row == end) {
+            while let Some(Lost { row, why }) = lost.next_if(|lost| lost.row == end) {
                 end += 1;
                 let Some((reason, detail)) = why else { continue };
                 let offset = self.first_offset + *row as u64;

@@ -93,12 +93,15 @@ pub struct CutTail {
     pub confirmed_rows: u64,
 }
 
+/// Sees the header and the payload of each sound frame; its error ends the reading.
+pub(super) type Each<'a> = dyn FnMut(&Header, &[u8]) -> Result<(), Error> + 'a;
+
 /// Reads frames from `bytes` until the end or the first that is not whole, sound and next in line;
 /// `each` sees the others.
 pub(super) fn sound_prefix(
     mut bytes: &mut dyn Read,
     first_offset: u64,
-    each: &mut dyn FnMut(&Header, &[u8]) -> Result<(), Error>,
+    each: &mut Each<'_>,
 ) -> std::io::Result<Prefix> {
     let mut prefix = Prefix { bytes: 0, next_offset: first_offset };
     let mut head = [0; HEADER_BYTES];

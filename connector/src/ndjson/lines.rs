@@ -22,7 +22,7 @@ pub(super) enum Line<'a> {
 
 impl<R: Read> Lines<R> {
     pub(super) fn new(source: R) -> Self {
-        let source = BufReader::with_capacity(256 << 10, source);
+        let source = BufReader::with_capacity(1 << 20, source);
         Self { source, line: Vec::new(), number: 0 }
     }
 

@@ -6,7 +6,7 @@ use super::columns::{
 use super::read::{File, RecordedPartition, gap};
 use crate::error::Error;
 use crate::io::caught;
-use crate::live::rows::{Arrived, RowReader, Stored};
+use crate::live::rows::{Arrived, Lost, RowReader, Stored};
 use crate::live::{LiveSource, Polled};
 use crate::request::{NullTime, ReadRequest, TimeColumn};
 use crate::sources::parquet::file::damaged;
@@ -268,7 +268,7 @@ impl Marks {
             *own = origin(origins.is_valid(row).then(|| origins.value(row)));
         }
         let (reasons, details) = (self.reasons.as_string::<i32>(), self.details.as_string::<i32>());
-        for (row, why) in &mut arrived.lost {
+        for Lost { row, why } in &mut arrived.lost {
             let name = reasons.is_valid(*row).then(|| reasons.value(*row));
             match name.and_then(reason_named) {
                 Some(reason) => *why = Some((reason, details.value(*row).to_string().into())),

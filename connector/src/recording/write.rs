@@ -103,6 +103,10 @@ impl RecordingWriter {
                 return Err(Error::invalid(format!("not a name for an event: `{CONTROLS}`"))
                     .with_hint("a recording keeps the control inputs under it"));
             }
+            if streams.iter().filter(|other| other.event == stream.event).count() > 1 {
+                let event = &stream.event;
+                return Err(Error::invalid(format!("two streams of one name: `{event}`")));
+            }
             let event = disk::named_folder(folder, &stream.event)?;
             disk::create_folder(&event)?;
             for (partition, folder) in partitions(&event)? {

@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+mod folder;
+mod live;
 mod locations;
+mod log;
+mod log_crash;
 mod order;
+mod recording;
 mod support;
 mod times;

@@ -1,15 +1,16 @@
 //! Writes Parquet files and reads data sets back as groups of equal event time.
 
 use arrow::array::{
-    Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use std::path::Path;
 use std::sync::Arc;
 use trueup_connector::{Dataset, NullTime, ReadRequest, Reader, TimeColumn};
-use trueup_event::{DeadLetter, RowOrder, StreamId};
+use trueup_event::{DeadLetter, EventTime, RowOrder, StreamId};
 
 /// An event of the tests.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +122,11 @@ fn drain(reader: &mut Reader, request: &ReadRequest) -> Outcome {
 pub(crate) fn text(rows: &RecordBatch, row: usize) -> String {
     let value = |column: &ArrayRef| match column.is_null(row) || column.data_type().is_null() {
         true => "null".to_string(),
+        // A zone by name can only be shown with a database of zones.
+        false if matches!(column.data_type(), DataType::Timestamp(..)) => {
+            let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
+            EventTime::from_micros(micros).to_string()
+        }
         false => array_value_to_string(column, row).unwrap(),
     };
     rows.columns().iter().map(value).collect::<Vec<_>>().join("|")

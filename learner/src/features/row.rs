@@ -1,6 +1,6 @@
 //! Features of one request: the same functions as for columns, on values given by name.
 
-use super::clock::{self, Moment, ZoneClock};
+use super::clock::{self, Moment};
 use super::scalar::{Canonical, Refusal, bucket, finite, signed_log};
 use super::{Category, CategorySource, FeatureSet, NaiveTime, NumberShape, ZoneSource};
 
@@ -25,7 +25,8 @@ type Lookup<'l, 'v> = &'l dyn Fn(&str) -> Option<Value<'v>>;
 
 impl FeatureSet {
     /// The features of one request: writes the hashes of the categories, and the numbers, each in
-    /// declared order, in place of what the buffers held. `lookup` gives a column's value; `None` is null, as is a column not sent.
+    /// declared order, in place of what the buffers held. `lookup` gives a column's value; `None` is
+    /// null, as is a column not sent.
     ///
     /// # Errors
     /// When a value cannot serve its feature: the same refusals as [`FeatureSet::bind`], and values
@@ -75,12 +76,14 @@ impl FeatureSet {
                 let Some(moment) = self.moment(time, lookup)? else {
                     return Ok(Canonical::Missing);
                 };
-                let zone = match zone {
-                    ZoneSource::Named(zone) => Some(zone.clone()),
-                    ZoneSource::Column(column) => zone_of(column, lookup)?,
+                let seconds = match zone {
+                    ZoneSource::Named(zone) => moment.local_seconds(zone),
+                    ZoneSource::Column(column) => match zone_of(column, lookup)? {
+                        None => return Ok(Canonical::Missing),
+                        Some(zone) => moment.local_seconds(&zone),
+                    },
                 };
-                let Some(zone) = zone else { return Ok(Canonical::Missing) };
-                Ok(part.of(ZoneClock::new(zone).local_seconds(moment)))
+                Ok(part.of(seconds))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Same inputs, same bits: batch sizes, ties, disorder, and restarts anywhere.
 
 use crate::stream::*;
-use trueup_event::RowOrder;
+use trueup_event::{DeadLetter, EventBatch, Origin, Place, Reason, RowOrder};
 use trueup_learner::checkpoint::RestoreError;
 use trueup_learner::engine::{Engine, Wants};
 use trueup_learner::features::FeatureSet;
@@ -83,6 +83,65 @@ fn a_run_killed_and_restored_at_200_random_events_is_the_unbroken_run() {
         assert_eq!(broken.questions(), whole.questions());
         assert_eq!(broken.labels(), whole.labels());
         assert_eq!(broken.step().scores(), whole.step().scores());
+    }
+}
+
+/// Puts two rows without an event behind the events of each batch, as a log of messages does.
+fn with_dead_rows(batches: Vec<EventBatch>) -> Vec<EventBatch> {
+    let with_dead = |(before, batch): (usize, EventBatch)| {
+        let first_offset = batch.first_offset + 2 * before as u64;
+        let end = first_offset + batch.len() as u64;
+        let (stream, partition) = (batch.stream, batch.partition);
+        let dead = (end..end + 2).map(|offset| DeadLetter {
+            place: Place { stream, partition, offset },
+            origin: Origin::default(),
+            time: None,
+            reason: Reason::Malformed,
+            detail: "time is null".into(),
+        });
+        EventBatch { first_offset, next_offset: end + 2, dead: dead.collect(), ..batch }
+    };
+    batches.into_iter().enumerate().map(with_dead).collect()
+}
+
+/// The same rows with the last dead row of each batch in a batch of its own.
+fn cut_apart(batches: &[EventBatch]) -> Vec<EventBatch> {
+    let pair = |batch: &EventBatch| {
+        let (mut first, mut last) = (batch.clone(), batch.clone());
+        let end = batch.next_offset - 1;
+        (first.next_offset, last.first_offset) = (end, end);
+        last.dead = first.dead.split_off(1);
+        (last.times, last.origins, last.rows) = ([].into(), [].into(), batch.rows.slice(0, 0));
+        [first, last]
+    };
+    batches.iter().flat_map(pair).collect()
+}
+
+#[test]
+fn a_dead_row_between_events_is_counted_once_however_often_the_run_is_killed() {
+    let (questions, labels) = disordered();
+    let questions = with_dead_rows(question_batches(&questions, 40, RowOrder::Arrival));
+    let labels = with_dead_rows(label_batches(&labels, 60, RowOrder::Arrival));
+    let streams = [questions.as_slice(), labels.as_slice()];
+    let apart = [cut_apart(&questions), cut_apart(&labels)];
+    let (mut whole, mut told) = (engine(&spec()), Told::default());
+    drive(&mut whole, streams, &mut told);
+    assert_eq!(told.dead["malformed"] as usize, 2 * (questions.len() + labels.len()));
+    let mut random = Random(5);
+    for _ in 0..40 {
+        let cut = random.below(4_000);
+        let mut heard = Told::default();
+        // The source hands the rows out in other batches when it is read again.
+        let before = [apart[0].as_slice(), apart[1].as_slice()];
+        let mut broken = kill_after(engine(&spec()), before, cut, &mut heard);
+        let from = broken.positions();
+        let rest = |index: usize| {
+            let passed = streams[index].partition_point(|batch| batch.next_offset <= from[index]);
+            &streams[index][passed..]
+        };
+        drive(&mut broken, [rest(0), rest(1)], &mut heard);
+        assert_eq!(heard, told, "cut after {cut} events");
+        assert_eq!(broken.digest(), whole.digest(), "cut after {cut} events");
     }
 }
 

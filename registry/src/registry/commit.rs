@@ -12,6 +12,7 @@ use crate::refusal::Refusal;
 use crate::seal::FORMAT;
 use crate::state::State;
 use crate::store::StoreErrorKind;
+use serde::Serialize;
 
 /// How many entries lie between two checkpoints.
 pub(super) const CHECKPOINT_ENTRIES: u64 = 100;
@@ -35,7 +36,7 @@ pub struct Commit {
 }
 
 /// What became of a publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
     /// The number of each version, in the order given; those published before keep theirs.
     pub numbers: Vec<u64>,
@@ -46,7 +47,7 @@ pub struct Published {
 }
 
 /// What became of a promotion or rollback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Moved {
     /// The entry that moved the alias; none if there was nothing to do.
     pub entry: Option<u64>,

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::retention::{self, GcPolicy};
 use crate::state::State;
 use crate::store::Listed;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// How many checkpoints are kept.
@@ -29,7 +30,7 @@ pub enum GcMode {
 }
 
 /// A file that goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Doomed {
     /// Its path.
     pub path: String,
@@ -38,7 +39,7 @@ pub struct Doomed {
 }
 
 /// What goes, or has gone.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct GcPlan {
     /// The versions that are given up.
     pub versions: Vec<u64>,

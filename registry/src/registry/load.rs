@@ -47,30 +47,39 @@ impl ModelRegistry {
     /// With nothing new, this costs two small requests.
     ///
     /// # Errors
-    /// When the store cannot be read, or the next file is damaged; the state stays as it was.
+    /// When the store cannot be read, or a next file is damaged; the state goes no further.
     pub fn refresh(&mut self) -> Result<Vec<Entry>, Error> {
-        let ahead = self.read_ahead(&self.state)?;
-        let (base, entries) = match self.is_rooted()? {
-            true => (None, ahead),
-            false => match self.load()? {
-                Some(state) => {
-                    let ahead = self.read_ahead(&state)?;
-                    (Some(state), ahead)
-                }
-                None => (None, ahead),
-            },
+        let ahead = match self.state.number() {
+            0 => Vec::new(),
+            _ => self.read_ahead(&self.state)?,
         };
-        if base.is_none() && entries.is_empty() {
-            return Ok(Vec::new());
+        if self.is_rooted()? {
+            if ahead.is_empty() {
+                return Ok(Vec::new());
+            }
+            return self.take(ahead);
         }
-        let mut state = base.unwrap_or_else(|| self.state.clone());
-        let mut taken = Vec::with_capacity(entries.len());
-        for (entry, digest) in entries {
+        let state = self.load()?.unwrap_or_else(|| State::new(self.state.model().clone()));
+        let ahead = self.read_ahead(&state)?;
+        if state.number() + (ahead.len() as u64) < self.state.number() {
+            return Err(Error::corrupt(&self.paths.log(), "log is shorter than it was"));
+        }
+        let before = std::mem::replace(&mut self.state, state);
+        let taken = self.take(ahead);
+        if taken.is_err() {
+            self.state = before;
+        }
+        taken
+    }
+
+    /// Takes the next entries up to the first that says what cannot be.
+    fn take(&mut self, ahead: Vec<(Entry, Digest)>) -> Result<Vec<Entry>, Error> {
+        let mut taken = Vec::with_capacity(ahead.len());
+        for (entry, digest) in ahead {
             let path = self.paths.entry(entry.number);
-            state.apply(&entry, digest).map_err(|what| Error::corrupt(&path, what))?;
+            self.state.apply(&entry, digest).map_err(|what| Error::corrupt(&path, what))?;
             taken.push(entry);
         }
-        self.state = state;
         Ok(taken)
     }
 

@@ -72,5 +72,8 @@ impl Paths {
 /// The number that exactly twenty digits write, from 1.
 pub(crate) fn numbered(name: &str) -> Option<u64> {
     let is_number = name.len() == 20 && name.bytes().all(|c| c.is_ascii_digit());
-    if is_number { name.parse().ok().filter(|number| *number > 0) } else { None }
+    // Far below the highest number of all, so that the next one is a number, too.
+    const NUMBER_MAX: u64 = 1_000_000_000_000_000_000;
+    let number = name.parse().ok().filter(|number| (1..=NUMBER_MAX).contains(number));
+    number.filter(|_| is_number)
 }

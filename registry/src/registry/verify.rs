@@ -7,10 +7,12 @@ use crate::digest::Digest;
 use crate::entry::{Entry, Slice};
 use crate::error::Error;
 use crate::state::State;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What is wrong with a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Problem {
     /// Its bytes are not those that were written.
     Damaged,
@@ -23,7 +25,7 @@ pub enum Problem {
 }
 
 /// A file that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its path.
     pub path: String,

@@ -50,7 +50,7 @@ pub struct JournalledControl {
 }
 
 /// A shard as a bystander sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The epoch of its owner.
     pub epoch: u64,
@@ -107,7 +107,21 @@ pub(super) fn number(folder: &str, path: &str) -> Option<u64> {
 }
 
 /// What the log says, and the first bytes of its last record.
+///
+/// While an owner goes on, records may be collected between two reads of them: what seems absent
+/// is looked for anew before that is believed.
 pub(super) fn recover(store: &Patient, folder: &str) -> Result<(Recovered, Vec<u8>), Error> {
+    const TRIES_MAX: usize = 3;
+    for _ in 1..TRIES_MAX {
+        match look(store, folder) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {}
+            done => return done,
+        }
+    }
+    look(store, folder)
+}
+
+fn look(store: &Patient, folder: &str) -> Result<(Recovered, Vec<u8>), Error> {
     let decode = |bytes: Vec<u8>| seal::open::<Hint>("hint", &bytes);
     let hinted = store.read(&path_of_hint(folder), decode)?.and_then(Result::<_, Broken>::ok);
     let hinted = hinted.map(|hint| hint.number);

@@ -3,6 +3,9 @@
 //! A request that fails for a passing reason is repeated here, at most ten times, with a growing
 //! and jittered pause: the client's own repetitions do not cover every case (429, 409). A conflict
 //! that is reported while nothing is there is taken for such a passing reason.
+//!
+//! What is written is as durable as the store makes it. The client's own store on a local disk
+//! does not sync its files: use [`super::Disk`] there.
 
 use super::{Created, Listed, Store, StoreError, StoreErrorKind, check_path};
 use futures::{StreamExt, TryStreamExt};
@@ -15,7 +18,7 @@ use tokio::runtime::Handle;
 
 const TRIES_MAX: u32 = 10;
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-const PAUSE_FIRST: Duration = Duration::from_millis(20);
+const PAUSE_FIRST: Duration = Duration::from_millis(40);
 
 /// A prefix of an object store.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: String,
     runtime: Handle,
+    pause_first: Duration,
 }
 
 impl Objects {
@@ -30,7 +34,8 @@ impl Objects {
     /// runtime that lives as long as this; calls come from threads outside of it.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, prefix: &str, runtime: Handle) -> Self {
-        Self { store, prefix: prefix.trim_matches('/').to_owned(), runtime }
+        let prefix = prefix.trim_matches('/').to_owned();
+        Self { store, prefix, runtime, pause_first: PAUSE_FIRST }
     }
 
     fn path(&self, path: &str) -> Result<Path, StoreError> {
@@ -69,7 +74,9 @@ impl Objects {
             if error.kind() != StoreErrorKind::Retry || tries == TRIES_MAX {
                 return Err(error);
             }
-            std::thread::sleep(pause(tries));
+            let longest = self.pause_first * 2_u32.saturating_pow(tries - 1);
+            // Half of the pause is left to chance, lest many come back at once.
+            std::thread::sleep(longest.min(PAUSE_MAX).mul_f64(0.5 + 0.5 * fastrand::f64()));
             tries += 1;
         }
     }
@@ -106,12 +113,6 @@ impl Objects {
     }
 }
 
-/// A pause that doubles with every try; half of it is left to chance.
-fn pause(tries: u32) -> Duration {
-    let longest = (PAUSE_FIRST * 2_u32.saturating_pow(tries)).min(PAUSE_MAX);
-    longest.mul_f64(0.5 + 0.5 * fastrand::f64())
-}
-
 impl Store for Objects {
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, StoreError> {
         let (at, payload) = (self.path(path)?, PutPayload::from(bytes.to_vec()));
@@ -133,17 +134,15 @@ impl Store for Objects {
     fn read_range(&self, path: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
         let at = self.path(path)?;
         self.patiently(("cannot read", path), async || {
-            let found = match self.store.head(&at).await {
-                Ok(found) => found,
-                Err(Error::NotFound { .. }) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            // Stores refuse a range that begins at or behind the end.
-            let range = range.start..range.end.min(found.size);
-            if range.is_empty() {
-                return Ok(Some(Vec::new()));
+            let read = self.try_read(&at, Some(range.clone())).await;
+            let Err(refused) = read else { return read };
+            // Stores refuse a range that is empty or begins at the end.
+            match self.store.head(&at).await {
+                Ok(found) if range.is_empty() || found.size <= range.start => Ok(Some(Vec::new())),
+                Ok(_) => Err(refused),
+                Err(Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
             }
-            self.try_read(&at, Some(range)).await
         })
     }
 
@@ -179,5 +178,45 @@ impl Store for Objects {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+    use std::cell::Cell;
+
+    /// How often a request that fails so often is tried, and whether it succeeds in the end.
+    fn tries(failures: u32, error: impl Fn() -> Error) -> (u32, Option<StoreErrorKind>) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+        let runtime = runtime.unwrap();
+        let mut objects = Objects::new(Arc::new(InMemory::new()), "", runtime.handle().clone());
+        objects.pause_first = Duration::ZERO;
+        let tries = Cell::new(0);
+        let done = objects.patiently(("cannot read", "a"), async || {
+            tries.set(tries.get() + 1);
+            if tries.get() <= failures { Err(error()) } else { Ok(()) }
+        });
+        (tries.get(), done.err().map(|error| error.kind()))
+    }
+
+    #[test]
+    fn what_passes_is_waited_for_and_no_longer_than_ten_times() {
+        let busy = || Error::Generic { store: "S3", source: "503 slow down".into() };
+        assert_eq!(tries(0, busy), (1, None));
+        assert_eq!(tries(9, busy), (10, None));
+        assert_eq!(tries(u32::MAX, busy), (10, Some(StoreErrorKind::Retry)));
+    }
+
+    #[test]
+    fn what_does_not_pass_is_not_waited_for() {
+        let denied = || Error::PermissionDenied { path: "a".to_owned(), source: "403".into() };
+        assert_eq!(tries(1, denied), (1, Some(StoreErrorKind::Invalid)));
+        let full = || {
+            let cause = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            Error::Generic { store: "LocalFileSystem", source: Box::new(cause) }
+        };
+        assert_eq!(tries(1, full), (1, Some(StoreErrorKind::Full)));
     }
 }

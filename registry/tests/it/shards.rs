@@ -64,6 +64,7 @@ fn an_owner_begins_where_the_last_one_ended() {
     assert_eq!(first.append(control(10)).unwrap_err().kind(), ErrorKind::Fenced);
     assert_eq!(first.append(control(10)).unwrap_err().kind(), ErrorKind::Fenced);
     let status = ShardLog::peek(&store, &shard()).unwrap().unwrap();
+    assert_eq!(ShardLog::names(&store).unwrap(), [shard()]);
     assert_eq!((status.epoch, status.tip, status.writer.as_deref()), (2, 6, Some("second")));
     assert_eq!((status.checkpoint.unwrap().0, status.controls), (3, 2));
 }
