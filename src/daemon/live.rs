@@ -236,11 +236,12 @@ impl<'a> Live<'a> {
 
     /// Goes on without a silent partition, up to what the others have; false if they have nothing.
     fn lift(&mut self, index: usize) -> Result<bool, Failure> {
-        let reach = self.feeds.iter().map(|known| known.reach).max().unwrap_or(EventTime::MIN);
+        let others = self.feeds.iter().enumerate().filter(|(other, _)| *other != index);
+        let reach = others.map(|(_, known)| known.reach).max().unwrap_or(EventTime::MIN);
         // Just beyond: an event of this partition at the very time would come first.
         let to = EventTime::from_micros(reach.micros().saturating_add(1));
         let known = &mut self.feeds[index];
-        if reach <= known.reach || to <= known.lifted {
+        if reach == EventTime::MIN || reach < known.reach || to <= known.lifted {
             return Ok(false);
         }
         known.lifted = to;

@@ -92,13 +92,15 @@ pub(super) fn versions(state: &Path) -> Vec<Version> {
     model.state().versions().values().map(|found| version(&found.summary)).collect()
 }
 
-/// All dead letters, whatever files they are in.
-pub(super) fn letters(project: &Project) -> String {
+/// All dead letters, whatever files they are in, sorted.
+pub(super) fn letters(project: &Project) -> Vec<String> {
     let folder = project.path(".trueup/dead_letters/flight_eta");
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    let texts = std::fs::read_dir(folder).unwrap();
+    let texts = texts.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let mut letters: Vec<String> =
+        texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    letters.sort();
+    letters
 }
 
 /// Everything that a run leaves and that no crash may change.
@@ -109,7 +111,8 @@ pub(super) struct Left {
     questions: Value,
     labels: Value,
     counted: Value,
-    letters: String,
+    /// Their order is that of arrival, and so of the batches that came.
+    letters: Vec<String>,
     versions: Vec<Version>,
 }
 
@@ -126,7 +129,7 @@ pub(super) fn left(project: &Project) -> Left {
     };
     let told: u64 =
         left.counted.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
-    assert_eq!(left.letters.lines().count() as u64, told, "each dead letter once");
+    assert_eq!(left.letters.len() as u64, told, "each dead letter once");
     assert!(told > 20 && left.versions.len() > 50, "{told}, {}", left.versions.len());
     left
 }
