@@ -11,8 +11,11 @@
 mod checkpoint;
 mod feed;
 mod http;
+mod letters;
 mod live;
 mod plan;
+mod recover;
+mod retry;
 pub(crate) mod status;
 mod world;
 
@@ -21,7 +24,7 @@ use crate::setup::Setup;
 use crate::signals::Stop;
 pub(crate) use live::run;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How to run.
@@ -48,6 +51,7 @@ pub(crate) struct Config {
 pub(crate) struct Handle {
     stop: Stop,
     status: Arc<Mutex<Option<status::Status>>>,
+    address: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Handle {
@@ -59,6 +63,11 @@ impl Handle {
     /// Where the daemon stands, once it has begun.
     pub(crate) fn status(&self) -> Option<status::Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where status and metrics are answered, if anywhere.
+    fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
     }
 
     fn tell(&self, status: status::Status) {

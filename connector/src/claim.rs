@@ -48,7 +48,7 @@ fn taken(folder: &Path, file: &mut File) -> Error {
     // Without its number the error still says what is wrong.
     let _ = file.read_to_string(&mut pid);
     let (pid, path) = (pid.trim(), folder.display());
-    Error::new(ErrorKind::Invalid, format!("process {pid} is writing to the folder: `{path}`"))
+    Error::new(ErrorKind::Retry, format!("process {pid} is writing to the folder: `{path}`"))
         .with_hint("it has one writer at a time: stop that process first")
 }
 

@@ -10,8 +10,9 @@ mod lines;
 
 use crate::error::{Error, ErrorKind};
 use crate::io::caught;
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use infer::{fit, new_columns};
@@ -200,7 +201,7 @@ fn rows_of(
     schema: &SchemaRef,
     values: &[&Value],
 ) -> Result<Result<RecordBatch, ArrowError>, Error> {
-    let decoder = ReaderBuilder::new(Arc::clone(schema))
+    let decoder = ReaderBuilder::new(decodable(schema))
         .with_batch_size(values.len().max(1))
         .with_coerce_primitive(true)
         .build_decoder();
@@ -211,7 +212,35 @@ fn rows_of(
         decoder.serialize(values)?;
         decoder.flush()
     })?;
-    Ok(rows.map(|rows| rows.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(schema)))))
+    Ok(rows.and_then(|rows| match rows {
+        Some(rows) => with_types(&rows, schema),
+        None => Ok(RecordBatch::new_empty(Arc::clone(schema))),
+    }))
+}
+
+/// The columns with UTC as an offset, the only zone that the decoder knows by no name.
+fn decodable(schema: &SchemaRef) -> SchemaRef {
+    let is_utc = |zone: &str| ["UTC", "Etc/UTC", "Z"].contains(&zone);
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Timestamp(unit, Some(zone)) if is_utc(zone) => {
+            let data_type = DataType::Timestamp(*unit, Some("+00:00".into()));
+            Arc::new(field.as_ref().clone().with_data_type(data_type))
+        }
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The rows under the types of these columns.
+fn with_types(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns.collect::<Result<_, _>>()?,
+        &options,
+    )
 }
 
 /// One line as an object.

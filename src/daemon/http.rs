@@ -30,6 +30,8 @@ pub(crate) fn serve(address: SocketAddr, handle: &Handle) -> Result<Server, Fail
     })?;
     let (stop, stopped) = oneshot::channel::<()>();
     if let Ok(address) = listener.local_addr() {
+        // The port may have been left to the system.
+        let address = *handle.address.get_or_init(|| address);
         tracing::info!(%address, "status and metrics");
     }
     let routes = Router::new()

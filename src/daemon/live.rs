@@ -36,7 +36,10 @@ pub(crate) fn run(config: &Config, handle: &Handle) -> Result<Status, Failure> {
     let result = live.drive();
     let ended = match result {
         Ok(()) => live.end(),
-        Err(failure) => Err(failure),
+        Err(failure) => {
+            live.fail(&failure);
+            Err(failure)
+        }
     };
     let status = live.status;
     drop((live.sink, live.feeds));
@@ -78,7 +81,7 @@ impl Sink for Effects {
     fn take(&mut self, effect: Effect<'_>) {
         match effect {
             Effect::Candidate(candidate, artifact) => {
-                self.send(Work::Candidate(Box::new(candidate), artifact.clone()));
+                self.send(Work::Candidate(Box::new(candidate.clone()), artifact.clone()));
             }
             Effect::DeadLetter(letter) => {
                 *self.dead_letters.entry(letter.reason.name().to_owned()).or_default() += 1;
@@ -233,11 +236,12 @@ impl<'a> Live<'a> {
 
     /// Goes on without a silent partition, up to what the others have; false if they have nothing.
     fn lift(&mut self, index: usize) -> Result<bool, Failure> {
-        let reach = self.feeds.iter().map(|known| known.reach).max().unwrap_or(EventTime::MIN);
+        let others = self.feeds.iter().enumerate().filter(|(other, _)| *other != index);
+        let reach = others.map(|(_, known)| known.reach).max().unwrap_or(EventTime::MIN);
         // Just beyond: an event of this partition at the very time would come first.
         let to = EventTime::from_micros(reach.micros().saturating_add(1));
         let known = &mut self.feeds[index];
-        if reach <= known.reach || to <= known.lifted {
+        if reach == EventTime::MIN || reach < known.reach || to <= known.lifted {
             return Ok(false);
         }
         known.lifted = to;
@@ -304,6 +308,13 @@ impl<'a> Live<'a> {
         self.status.phase = Phase::Stopped;
         self.tell(None);
         Ok(())
+    }
+
+    /// Says why it ends; a restart goes on from the last checkpoint.
+    fn fail(&mut self, failure: &Failure) {
+        self.status.phase = Phase::Failed;
+        self.status.failure = Some(failure.message());
+        self.tell(None);
     }
 
     fn tell(&mut self, waits_for: Option<usize>) {

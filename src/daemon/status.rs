@@ -5,6 +5,7 @@ use super::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 use trueup_event::EventTime;
 use trueup_learner::effect::{Candidate, Score};
@@ -23,6 +24,8 @@ pub(crate) struct Status {
     /// Why it failed.
     pub(crate) failure: Option<String>,
     pub(crate) pid: u32,
+    /// Where status and metrics are answered.
+    pub(crate) listen: Option<SocketAddr>,
     /// How often the shard has been taken over.
     pub(crate) epoch: u64,
     pub(crate) started_micros: i64,
@@ -118,6 +121,7 @@ impl Status {
             phase: Phase::Running,
             failure: None,
             pid: std::process::id(),
+            listen: None,
             epoch: 0,
             started_micros: now,
             updated_micros: now,
@@ -192,6 +196,9 @@ impl Status {
             text,
             "{pipeline}  {environment}  {phase}  process {pid}, epoch {epoch}, told {told} ago"
         )?;
+        if let Some(address) = self.listen.filter(|_| self.phase == Phase::Running) {
+            writeln!(text, "listens at  http://{address}")?;
+        }
         if let Some(failure) = &self.failure {
             writeln!(text, "failure     {failure}")?;
         }

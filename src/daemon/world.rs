@@ -5,8 +5,11 @@
 //! ids, and found to be there.
 
 use super::checkpoint::Meta;
+use super::letters::Letters;
 use super::live::Begun;
 use super::plan::Plan;
+use super::recover;
+use super::retry::{fenced, retry, retry_store};
 use super::status::{Checkpointed, Phase, Status};
 use super::{Config, Handle, now_micros};
 use crate::failure::Failure;
@@ -15,16 +18,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use trueup_backtest::publication::{self, Publication};
-use trueup_connector::dead_letters;
-use trueup_connector::recording::{RecordedStream, RecordingWriter};
+use trueup_backtest::publication::Publication;
+use trueup_connector::recording::RecordingWriter;
 use trueup_event::{Control, DeadLetter, EventBatch, EventTime};
 use trueup_learner::artifact::Artifact;
-use trueup_learner::checkpoint::RestoreError;
 use trueup_learner::effect::Candidate;
-use trueup_learner::engine::Engine;
 use trueup_learner::orders::Stored;
-use trueup_registry::shard::Record;
+use trueup_registry::shard::{JournalledControl, Record};
 use trueup_registry::{
     AliasName, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, ShardLog, ShardName, Store,
     Writer,
@@ -36,10 +36,8 @@ const QUEUE: usize = 512;
 const GROUP: usize = 256;
 /// How often the registry is asked for a person's word.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
-/// Dead letters in one file at most.
-const LETTERS: usize = 10_000;
-/// The longest wait before a store that fails is asked again.
-const RETRY_MAX: Duration = Duration::from_secs(10);
+/// How long an owner before may take to give up the recording.
+const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
 /// Something to be done about the world.
 pub(crate) enum Work {
@@ -117,10 +115,7 @@ pub(crate) struct World {
     publication: Publication,
     /// Versions to be published next.
     versions: Vec<NewVersion>,
-    letters: Vec<u8>,
-    letter_count: usize,
-    letter_files: u64,
-    events: [String; 2],
+    letters: Letters,
     recorder: Option<RecordingWriter>,
     keep: Option<trueup_event::Duration>,
     /// The registry's last entry by a person that the core has obeyed, and that it was told of.
@@ -144,7 +139,7 @@ impl World {
         let mut model = stores::registry(&config.setup)?.model(&stores::model_name(&config.name)?);
         model.refresh()?;
         let writer = format!("trueup {}", std::process::id());
-        let (shard, recovered) = ShardLog::acquire(&store, &name, &writer, Nonce::random())?;
+        let (mut shard, recovered) = ShardLog::acquire(&store, &name, &writer, Nonce::random())?;
         for number in &recovered.damaged {
             tracing::warn!(number, "checkpoint is damaged: going on from the one before it");
         }
@@ -160,8 +155,12 @@ impl World {
                 .map_err(|error| anyhow::anyhow!("checkpoint is of another program: {error}"))?,
         };
         let state = checkpoint.as_ref().map(|checkpoint| checkpoint.state.as_slice());
-        let engine = engine(plan, state)?;
+        let mut engine = recover::engine(plan, state)?;
+        if config.fresh {
+            recover::forget(&mut shard, &mut engine, &meta)?;
+        }
         let mut status = Status::begun(config, plan, shard.epoch());
+        status.listen = handle.address();
         status.checkpoint = checkpoint.as_ref().map(|checkpoint| Checkpointed {
             number: checkpoint.number,
             at_micros: meta.at_micros,
@@ -172,10 +171,12 @@ impl World {
         let mut seen = meta.seen;
         for control in journalled {
             seen = seen.max(control.registry_entry.unwrap_or(0));
-            let stored = stored(&model, &publication, &control.control)?;
+            let stored = recover::stored(&model, &publication, &control.control)?;
             controls.push((control, stored));
         }
-        let recorder = recorder(config, plan, &meta)?;
+        let events = [0, 1].map(|side| plan.streams[side].event.clone());
+        let owner = (name.clone(), shard.epoch());
+        let letters = Letters::begin(handle, &store, owner, events, meta.letter_files)?;
         let record = config.setup.environment.record.as_ref();
         let mut world = Self {
             handle: handle.clone(),
@@ -187,28 +188,28 @@ impl World {
             model,
             publication,
             versions: Vec::new(),
-            letters: Vec::new(),
-            letter_count: 0,
-            letter_files: meta.letter_files,
-            events: [0, 1].map(|side| plan.streams[side].event.clone()),
-            recorder,
+            letters,
+            recorder: None,
             keep: record.and_then(|record| record.keep),
             seen,
             told: seen,
             watched: Instant::now(),
             status: status.clone(),
         };
+        // The owner before learns of it here, and gives up what it has claimed.
         world.announce()?;
-        world.forget_letters()?;
+        world.record(config, plan, &meta, &controls)?;
         let (_, decided) = channel();
         Ok((world, Begun { engine, controls, meta, decided, status }))
     }
 
     fn run(mut self) -> Result<(), Failure> {
         let result = self.carry_out();
-        self.status.phase = if result.is_ok() { Phase::Stopped } else { Phase::Failed };
         if let Err(failure) = &result {
+            self.status.phase = Phase::Failed;
             self.status.failure = Some(failure.message());
+        } else if self.status.phase == Phase::Running {
+            self.status.phase = Phase::Stopped;
         }
         self.status.updated_micros = now_micros();
         self.handle.tell(self.status.clone());
@@ -246,7 +247,7 @@ impl World {
                     self.publish()?;
                 }
             }
-            Work::DeadLetter(letter) => self.set_aside(&letter)?,
+            Work::DeadLetter(letter) => self.letters.set_aside(&letter)?,
             Work::Offered(batch, arrival) => {
                 if let Some(recorder) = &mut self.recorder {
                     recorder.write(&batch, arrival)?;
@@ -281,7 +282,7 @@ impl World {
         let versions = std::mem::take(&mut self.versions);
         let commit = self.commit("learned");
         let began = Instant::now();
-        let published = retry(|| self.model.publish(&versions, &commit))?;
+        let published = retry(&self.handle, || self.model.publish(&versions, &commit))?;
         let newest = published.numbers.iter().max().copied();
         self.status.published(newest, published.entry.is_some(), versions.len(), began.elapsed());
         tracing::debug!(versions = versions.len(), ?newest, "published");
@@ -304,12 +305,48 @@ impl World {
     fn announce(&mut self) -> Result<(), Failure> {
         let commit = self.commit("began");
         let (name, epoch) = (self.name.clone(), self.shard.epoch());
-        retry(|| self.model.announce(&name, epoch, &commit))?;
+        retry(&self.handle, || self.model.announce(&name, epoch, &commit))?;
+        Ok(())
+    }
+
+    /// Opens the recording where the checkpoint left it; an owner before may still be closing it.
+    fn record(
+        &mut self,
+        config: &Config,
+        plan: &Plan,
+        meta: &Meta,
+        controls: &[(JournalledControl, Option<Stored>)],
+    ) -> Result<(), Failure> {
+        if config.setup.environment.record.is_none() {
+            return Ok(());
+        }
+        let folder = stores::recording_folder(&config.setup, &plan.spec.name)?;
+        let began = Instant::now();
+        let mut recorder = loop {
+            match recover::recording(config, plan, &folder, meta) {
+                Ok(recorder) => break recorder,
+                Err(error) => {
+                    let may_pass = error.kind() == trueup_connector::ErrorKind::Retry;
+                    if !may_pass || began.elapsed() >= CLAIM_WAIT || self.handle.stop().is_asked() {
+                        return Err(error.into());
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        };
+        if config.fresh {
+            recorder.truncate_controls(0)?;
+        }
+        // A crash may have come between the journal and the recording.
+        for (JournalledControl { number, position, control, .. }, _) in controls {
+            recorder.control(*number, *position, control)?;
+        }
+        self.recorder = Some(recorder);
         Ok(())
     }
 
     fn append(&mut self, record: Record) -> Result<u64, Failure> {
-        retry(|| self.shard.append(record.clone()))
+        retry(&self.handle, || self.shard.append(record.clone()))
     }
 
     /// Asks the registry for a person's word about the champion.
@@ -317,12 +354,17 @@ impl World {
         self.watched = Instant::now();
         match self.model.refresh() {
             Ok(_) => self.status.registry_fault = None,
-            Err(error) if error.kind() == ErrorKind::Fenced => return Err(error.into()),
+            Err(error) if error.kind() == ErrorKind::Fenced => return Err(fenced(&error)),
             Err(error) => {
                 // Learning goes on; publishing will say when it cannot.
                 self.status.registry_fault = Some(error.to_string());
                 return Ok(());
             }
+        }
+        let owner = self.model.state().writers().get(&self.name);
+        if owner.is_some_and(|epoch| *epoch > self.shard.epoch()) {
+            let epoch = self.shard.epoch();
+            return Err(fenced(&format!("shard has a new owner, this one has epoch {epoch}")));
         }
         let Some(alias) = self.model.state().aliases().get(&AliasName::champion()) else {
             return Ok(());
@@ -338,46 +380,12 @@ impl World {
             (false, Some(version)) => Control::Promote { version },
             (_, version) => Control::Rollback { version: version.unwrap_or(0) },
         };
-        let stored = stored(&self.model, &self.publication, &control)?;
+        let stored = recover::stored(&self.model, &self.publication, &control)?;
         tracing::info!(entry, ?control, known = stored.is_some(), "a person moved the champion");
         self.told = entry;
         // A core that stopped meanwhile obeys after its next start.
         let _ = self.decide.send(Decided { entry, control, stored });
         Ok(())
-    }
-
-    fn set_aside(&mut self, letter: &DeadLetter) -> Result<(), Failure> {
-        let event = &self.events[usize::from(letter.place.stream.0)];
-        self.letters.extend(dead_letters::line(event, &[], letter));
-        self.letter_count += 1;
-        if self.letter_count >= LETTERS { self.flush_letters() } else { Ok(()) }
-    }
-
-    fn flush_letters(&mut self) -> Result<(), Failure> {
-        if self.letter_count > 0 {
-            let path = self.path_of_letters(self.letter_files);
-            retry_store(|| self.store.create(&path, &self.letters))?;
-            self.letters.clear();
-            self.letter_count = 0;
-            self.letter_files += 1;
-        }
-        Ok(())
-    }
-
-    /// Removes dead letters that no checkpoint knows: they will be written again.
-    fn forget_letters(&mut self) -> Result<(), Failure> {
-        let folder = format!("dead_letters/{}", self.name);
-        let first = self.path_of_letters(self.letter_files);
-        for listed in retry_store(|| self.store.list(&folder))? {
-            if listed.path >= first {
-                retry_store(|| self.store.delete(&listed.path))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn path_of_letters(&self, number: u64) -> String {
-        format!("dead_letters/{}/{number:020}.jsonl", self.name)
     }
 
     fn checkpoint(
@@ -387,7 +395,7 @@ impl World {
         status: Status,
     ) -> Result<(), Failure> {
         self.publish()?;
-        self.flush_letters()?;
+        self.letters.flush()?;
         if let Some(recorder) = &mut self.recorder {
             meta.recorded = recorder.flush()?;
             if let Some(keep) = self.keep {
@@ -395,13 +403,13 @@ impl World {
                 recorder.retain(keep, EventTime::from_micros(now_micros()))?;
             }
         }
-        meta.letter_files = self.letter_files;
+        meta.letter_files = self.letters.files;
         meta.definition_digest = self.publication.definition_digest().to_owned();
         let (at_micros, digest) = (meta.at_micros, meta.digest.clone());
         let state_bytes = state.len() as u64;
         let meta = serde_json::to_value(meta).expect("metadata is plain data");
         let number = self.append(Record::Checkpoint { meta, state })?;
-        retry(|| self.shard.collect())?;
+        retry(&self.handle, || self.shard.collect())?;
         self.status.checkpoint = Some(Checkpointed { number, at_micros, state_bytes, digest });
         self.take_status(status)
     }
@@ -415,86 +423,9 @@ impl World {
     /// Writes where the run stands, for `trueup status`.
     fn tell(&self) -> Result<(), Failure> {
         let text = serde_json::to_vec_pretty(&self.status).expect("a status is plain data");
-        retry_store(|| self.store.put(&stores::path_of_status(&self.publication.shard), &text))?;
+        retry_store(&self.handle, || {
+            self.store.put(&stores::path_of_status(&self.publication.shard), &text)
+        })?;
         Ok(())
     }
-}
-
-/// The core as it was left, or a new one.
-fn engine(plan: &Plan, state: Option<&[u8]>) -> Result<Engine, Failure> {
-    let (spec, features) = (plan.spec.clone(), plan.features.clone());
-    let partitions = plan.partitions();
-    let Some(state) = state else {
-        let engine = Engine::new(spec, features, &partitions);
-        return Ok(engine.map_err(trueup_backtest::Error::from)?);
-    };
-    Engine::restore(spec, features, &partitions, state).map_err(|error| {
-        let hint = match error {
-            RestoreError::OtherDefinition(_) | RestoreError::OtherPartitions => {
-                "`trueup run --fresh` begins anew, and leaves published versions as they are"
-            }
-            RestoreError::NotACheckpoint
-            | RestoreError::Version { .. }
-            | RestoreError::Damaged
-            | RestoreError::Build(_) => "run the version of this program that wrote it",
-        };
-        Failure::Operation(error.into(), Some(hint.to_owned()))
-    })
-}
-
-/// The version that a control input names, if it is of this definition.
-fn stored(
-    model: &ModelRegistry,
-    publication: &Publication,
-    control: &Control,
-) -> Result<Option<Stored>, Failure> {
-    let version = match control {
-        Control::Promote { version } | Control::Rollback { version } => *version,
-        Control::Retrain { from } => *from,
-        Control::Lift { .. } | Control::Discover { .. } | Control::Drain => 0,
-    };
-    if version == 0 {
-        return Ok(None);
-    }
-    // Another definition's version answers in the world, and not in this run's books.
-    let record = publication::record(model, version)?;
-    let is_ours = record.definition_digest == publication.definition_digest();
-    is_ours.then(|| publication::stored(model, version)).transpose().map_err(Failure::from)
-}
-
-fn recorder(config: &Config, plan: &Plan, meta: &Meta) -> Result<Option<RecordingWriter>, Failure> {
-    let Some(record) = &config.setup.environment.record else { return Ok(None) };
-    let folder = stores::recording_folder(&config.setup, &plan.spec.name)?;
-    let streams = plan.streams.iter().map(|stream| RecordedStream {
-        stream: stream.id,
-        event: stream.event.clone(),
-        time: stream.source.time.name.clone(),
-    });
-    let streams: Vec<_> = streams.collect();
-    let mut recorder = RecordingWriter::open(&folder, &streams, &record.drop)?;
-    recorder.truncate_to(&meta.recorded)?;
-    Ok(Some(recorder))
-}
-
-/// Does something in the registry until it is done or cannot be.
-fn retry<T>(mut work: impl FnMut() -> Result<T, trueup_registry::Error>) -> Result<T, Failure> {
-    let mut wait = Duration::from_millis(50);
-    loop {
-        match work() {
-            Ok(done) => return Ok(done),
-            Err(error) if error.kind() == ErrorKind::Retry => {
-                tracing::warn!("the registry fails and is asked again: {error}");
-                std::thread::sleep(wait);
-                wait = (wait * 2).min(RETRY_MAX);
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Does something in the store until it is done or cannot be.
-fn retry_store<T>(
-    mut work: impl FnMut() -> Result<T, trueup_registry::StoreError>,
-) -> Result<T, Failure> {
-    retry(|| work().map_err(trueup_registry::Error::from))
 }

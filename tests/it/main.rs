@@ -7,5 +7,6 @@ mod check;
 mod docs;
 mod fuzz_smoke;
 mod init;
+mod live;
 mod support;
 mod tidy;

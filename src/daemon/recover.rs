@@ -1,0 +1,90 @@
+//! Finding where a run was left: the core, the versions that control inputs name, the recording.
+
+use super::Config;
+use super::checkpoint::Meta;
+use super::plan::Plan;
+use crate::failure::Failure;
+use std::path::Path;
+use trueup_backtest::publication::{self, Publication};
+use trueup_connector::recording::{RecordedStream, RecordingWriter};
+use trueup_event::Control;
+use trueup_learner::checkpoint::RestoreError;
+use trueup_learner::engine::Engine;
+use trueup_learner::orders::Stored;
+use trueup_registry::shard::Record;
+use trueup_registry::{ModelRegistry, ShardLog};
+
+/// The core as it was left, or a new one.
+pub(super) fn engine(plan: &Plan, state: Option<&[u8]>) -> Result<Engine, Failure> {
+    let (spec, features) = (plan.spec.clone(), plan.features.clone());
+    let partitions = plan.partitions();
+    let Some(state) = state else {
+        let engine = Engine::new(spec, features, &partitions);
+        return Ok(engine.map_err(trueup_backtest::Error::from)?);
+    };
+    Engine::restore(spec, features, &partitions, state).map_err(|error| {
+        let hint = match error {
+            RestoreError::OtherDefinition(_) | RestoreError::OtherPartitions => {
+                "`trueup run --fresh` begins anew, and leaves published versions as they are"
+            }
+            RestoreError::NotACheckpoint
+            | RestoreError::Version { .. }
+            | RestoreError::Damaged
+            | RestoreError::Build(_) => "run the version of this program that wrote it",
+        };
+        Failure::Operation(error.into(), Some(hint.to_owned()))
+    })
+}
+
+/// The version that a control input names, if it is of this definition.
+pub(super) fn stored(
+    model: &ModelRegistry,
+    publication: &Publication,
+    control: &Control,
+) -> Result<Option<Stored>, Failure> {
+    let version = match control {
+        Control::Promote { version } | Control::Rollback { version } => *version,
+        Control::Retrain { from } => *from,
+        Control::Lift { .. } | Control::Discover { .. } | Control::Drain => 0,
+    };
+    if version == 0 {
+        return Ok(None);
+    }
+    // Another definition's version answers in the world, and not in this run's books.
+    let record = publication::record(model, version)?;
+    let is_ours = record.definition_digest == publication.definition_digest();
+    is_ours.then(|| publication::stored(model, version)).transpose().map_err(Failure::from)
+}
+
+/// Makes sure that no restart goes on from what was there before a run that begins anew. Twice, so
+/// that a damaged checkpoint does no harm.
+pub(super) fn forget(
+    shard: &mut ShardLog,
+    engine: &mut Engine,
+    meta: &Meta,
+) -> Result<(), Failure> {
+    let meta = serde_json::to_value(meta).expect("metadata is plain data");
+    for _ in 0..2 {
+        shard.append(Record::Checkpoint { meta: meta.clone(), state: engine.save() })?;
+    }
+    Ok(())
+}
+
+/// The recording in a folder, up to where the checkpoint knows it.
+pub(super) fn recording(
+    config: &Config,
+    plan: &Plan,
+    folder: &Path,
+    meta: &Meta,
+) -> Result<RecordingWriter, trueup_connector::Error> {
+    let streams = plan.streams.iter().map(|stream| RecordedStream {
+        stream: stream.id,
+        event: stream.event.clone(),
+        time: stream.source.time.name.clone(),
+    });
+    let streams: Vec<_> = streams.collect();
+    let drop = config.setup.environment.record.as_ref().map_or(&[][..], |record| &record.drop);
+    let mut recorder = RecordingWriter::open(folder, &streams, drop)?;
+    recorder.truncate_to(&meta.recorded)?;
+    Ok(recorder)
+}
