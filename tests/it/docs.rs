@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+mod links;
 mod names;
 
 const ELISION: &str = "…";
@@ -125,7 +126,8 @@ fn steady(line: &str) -> String {
             line = format!("{}…{unit}", before.trim_end_matches(digits));
         }
     }
-    let is_clock = |word: &&str| word.starts_with("20") && word.ends_with('Z') && word.contains('.');
+    let is_clock =
+        |word: &&str| word.starts_with("20") && word.ends_with('Z') && word.contains('.');
     while let Some(word) = line.split_whitespace().find(is_clock) {
         line = line.replace(word, "…");
     }

@@ -1,6 +1,6 @@
 //! Names in the reference are those of the program, and all of them.
 
-use crate::support::{Project, workspace};
+use crate::support::{Project, is_freezing, workspace};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -40,7 +40,8 @@ fn told(project: &Project) -> String {
     BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
+        .unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
@@ -85,5 +86,37 @@ fn the_page_names_every_route() {
             let row = format!("`{} {path}`", method.to_uppercase());
             assert!(page.contains(&row), "`http.md` does not name {row}");
         }
+    }
+}
+
+#[test]
+fn the_page_of_commands_shows_their_help() {
+    let project = Project::empty();
+    let path = workspace().join("docs/src/reference/command-line.md");
+    let (text, mut new) = (page("command-line.md"), String::new());
+    let mut commands = BTreeSet::new();
+    for (at, section) in text.split("\n## trueup").enumerate() {
+        if at == 0 {
+            new.push_str(section);
+            continue;
+        }
+        let (name, rest) = section.split_once('\n').unwrap();
+        commands.insert(name.trim().to_owned());
+        let help = project.run(&format!("{name} --help")).ok().stdout;
+        let (before, rest) = rest.split_once("```text\n").expect("a section begins with help");
+        let (_, after) = rest.split_once("```\n").unwrap();
+        new.push_str(&format!("\n## trueup{name}\n{before}```text\n{help}```\n{after}"));
+    }
+    if is_freezing() {
+        std::fs::write(path, &new).unwrap();
+    }
+    assert!(is_freezing() || new == text, "TRUEUP_FREEZE=1 writes the help into the page");
+    for line in project.run("--help").ok().stdout.lines() {
+        let Some(name) = line.strip_prefix("  ").filter(|line| !line.starts_with(' ')) else {
+            continue;
+        };
+        let name = name.split(' ').next().unwrap();
+        let is_command = name != "help" && !name.starts_with('-');
+        assert!(!is_command || commands.contains(name), "the page lacks `trueup {name}`");
     }
 }
