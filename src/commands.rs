@@ -3,6 +3,7 @@
 pub(crate) mod append;
 pub(crate) mod backtest;
 pub(crate) mod check;
+pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod registry;

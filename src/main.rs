@@ -44,6 +44,8 @@ enum Command {
     Backtest(commands::backtest::Backtest),
     /// Say what is wrong in pipelines and the project, against the data where they are at hand.
     Check(commands::check::Check),
+    /// Show all of it in one terminal: a live stream, a learner, a server, the error falling.
+    Demo(commands::demo::Demo),
     /// Make a project that runs at once, or one for your own files.
     Init(commands::init::Init),
     /// List the pipelines, or what they can be made of.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Append(command) => command.run(project),
         Command::Backtest(command) => command.run(project),
         Command::Check(command) => command.run(project),
+        Command::Demo(command) => command.run(project),
         Command::Init(command) => command.run(),
         Command::List(command) => command.run(project),
         Command::Registry(command) => command.run(project),

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::Path;
 use trueup_backtest::Job;
 use trueup_backtest::setup::Setup as Found;
-use trueup_pipeline::{Definition, Diagnostics, Schemas};
+use trueup_pipeline::{Definition, Diagnostics, Environment, Schemas};
 
 /// A project in one of its environments.
 #[derive(Debug)]
@@ -23,6 +23,11 @@ impl Deref for Setup {
 impl Setup {
     pub(crate) fn load(folder: &Path, environment: Option<&str>) -> Result<Self, Failure> {
         Ok(Self(Found::load(folder, environment)?))
+    }
+
+    /// The same project in another environment than its file has.
+    pub(crate) fn within(&self, environment: Environment) -> Self {
+        Self(Found { environment, ..self.0.clone() })
     }
 
     /// A definition as a job: read, changed as asked, and checked against its data.

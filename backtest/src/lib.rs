@@ -14,6 +14,7 @@ mod findings;
 mod fixture;
 pub mod page;
 pub mod predictions;
+mod progress;
 pub mod publication;
 pub mod replay;
 pub mod report;
@@ -26,6 +27,7 @@ mod wording;
 
 pub use columns::requests;
 pub use error::Error;
-pub use replay::{Job, Options, Output, Progress, publication as publication_of, replay};
+pub use progress::Progress;
+pub use replay::{Job, Options, Output, publication as publication_of, replay};
 pub use report::Report;
 pub use source::{Opened, Place, Source};

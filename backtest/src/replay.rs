@@ -5,6 +5,7 @@ use crate::columns::{distinct, requests};
 use crate::compare::{self, Chunk};
 use crate::error::Error;
 use crate::predictions::{Columns, PredictionWriter};
+use crate::progress::Progress;
 use crate::publication::Publication;
 use crate::report::{Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport};
 use crate::source::{Feed, Opened, Source};
@@ -12,7 +13,7 @@ use crate::tally::{Detail, Tally};
 use crate::vocabulary::Vocabulary;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use trueup_connector::{Dataset, DeadLetterFile, ReadRequest};
@@ -70,17 +71,6 @@ pub struct Output {
     pub dead_letters: Option<PathBuf>,
     /// Who takes every candidate with its artifacts, as they are published.
     pub candidates: Option<SyncSender<(Candidate, Artifact)>>,
-}
-
-/// How far a replay is, and whether it is still wanted. Counts rows of all definitions.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Rows to be read; 0 until the data sets are open.
-    pub total: AtomicU64,
-    /// Rows learned from or set aside.
-    pub done: AtomicU64,
-    /// Set by who waits for the replay: it then ends with [`Error::Stopped`] at the next batch.
-    pub stop: AtomicBool,
 }
 
 /// Replays definitions over their data and reports.
@@ -360,9 +350,7 @@ impl<'a> Run<'a> {
 
     fn drive(&mut self, mut feeds: Vec<Feed>, progress: &Progress) -> Result<(), Error> {
         while let Wants::Batch(index) = self.engine.run(&mut self.tally) {
-            if progress.stop.load(Ordering::Relaxed) {
-                return Err(Error::Stopped);
-            }
+            progress.check()?;
             let (stream, _) = self.engine.partitions()[index];
             match feeds[index].next()? {
                 None => self.engine.end(index),

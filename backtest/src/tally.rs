@@ -355,9 +355,9 @@ impl Sink for Tally {
         match effect {
             Effect::Outcome(outcome) => self.outcome(&outcome),
             Effect::Candidate(candidate, artifact) => {
-                self.candidate(&candidate);
+                self.candidate(candidate);
                 if let Some(taker) = &self.candidates
-                    && taker.send((candidate, artifact.clone())).is_err()
+                    && taker.send((candidate.clone(), artifact.clone())).is_err()
                 {
                     self.failure.get_or_insert(crate::Error::Stopped);
                 }

@@ -30,7 +30,7 @@ pub enum Effect<'a> {
     /// A question came to its end.
     Outcome(Outcome<'a>),
     /// A candidate was published and judged; with its artifacts, in the form that it says.
-    Candidate(Candidate, &'a Artifact),
+    Candidate(&'a Candidate, &'a Artifact),
     /// Publish points passed at which nothing had changed.
     Idle {
         /// How many.

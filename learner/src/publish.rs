@@ -49,7 +49,7 @@ impl Step {
         let digest = self.state_digest();
         for (mut candidate, artifact) in found {
             candidate.digest = digest;
-            sink.take(Effect::Candidate(candidate, &artifact));
+            sink.take(Effect::Candidate(&candidate, &artifact));
         }
     }
 

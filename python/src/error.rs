@@ -80,9 +80,11 @@ impl From<trueup_backtest::Error> for Failure {
             Replay::Registry(error) => Some(format!("{:?}", error.kind()).to_lowercase()),
             Replay::NoTopic { .. } | Replay::NotRecorded { .. } => Some("missing".to_owned()),
             Replay::Record { .. } => Some("corrupt".to_owned()),
-            Replay::Input(_) | Replay::Build(_) | Replay::Feature(_) | Replay::Predictions(_) => {
-                None
-            }
+            Replay::File { .. }
+            | Replay::Input(_)
+            | Replay::Build(_)
+            | Replay::Feature(_)
+            | Replay::Predictions(_) => None,
         };
         let hint = error.hint().map(str::to_owned);
         Self::Operation { message: chain(&error), kind, hint }

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import polars as pl
 import pyarrow as pa
@@ -122,23 +121,25 @@ def test_progress_is_told(report):
 
 SLEEPER = """
 import trueup
-def tell(done, total):
-    if done:
+counts = (0, 0)
+def tell(*told):
+    global counts
+    counts = told
+    if counts[0]:
         print("begun", flush=True)
 try:
     while True:
         trueup.backtest("flight_eta", progress=tell)
 except KeyboardInterrupt:
-    print("stopped")
+    print("stopped", *counts)
 """
 
 
 def test_control_c_stops_a_replay():
     process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "begun\n"
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=30)
-    assert told.splitlines()[-1] == "stopped"
-    assert process.returncode == 0
-    assert time.monotonic() - began < 1.0, "a whole replay takes longer"
+    told, _ = process.communicate(timeout=60)
+    word, done, total = told.splitlines()[-1].split()
+    assert word == "stopped" and process.returncode == 0
+    assert 0 < int(done) < int(total), "it did not wait for the end"

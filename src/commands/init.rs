@@ -36,7 +36,19 @@ impl Init {
         if self.from.is_empty() { self.template() } else { self.infer() }
     }
 
+    /// Makes the project that runs at once in a folder.
+    pub(crate) fn template_in(folder: &Path) -> Result<(), Failure> {
+        let this = Self { folder: folder.to_path_buf(), from: Vec::new() };
+        this.write_template()
+    }
+
     fn template(&self) -> Result<ExitCode, Failure> {
+        self.write_template()?;
+        self.next("eta");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn write_template(&self) -> Result<(), Failure> {
         let data = template::data();
         self.vacant(template::files().map(|(path, _)| path))?;
         self.vacant(data.each_ref().map(|(path, _)| *path))?;
@@ -47,8 +59,7 @@ impl Init {
             let path = self.prepared(path)?;
             trueup_connector::write::parquet(&path, &rows)?;
         }
-        self.next("eta");
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     fn infer(&self) -> Result<ExitCode, Failure> {

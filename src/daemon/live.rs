@@ -81,7 +81,7 @@ impl Sink for Effects {
     fn take(&mut self, effect: Effect<'_>) {
         match effect {
             Effect::Candidate(candidate, artifact) => {
-                self.send(Work::Candidate(Box::new(candidate), artifact.clone()));
+                self.send(Work::Candidate(Box::new(candidate.clone()), artifact.clone()));
             }
             Effect::DeadLetter(letter) => {
                 *self.dead_letters.entry(letter.reason.name().to_owned()).or_default() += 1;

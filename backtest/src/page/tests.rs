@@ -172,3 +172,19 @@ fn ten_thousand_verdicts_draw_as_few_marks() {
     let less = page(fixture::run()).len();
     assert!(more < less + 40_000, "{more} and {less} bytes");
 }
+
+#[test]
+fn an_excerpt_has_no_script_and_leaves_the_page_around_it_alone() {
+    for report in all() {
+        let html = excerpt(&report);
+        let tags = tags(&format!("<!doctype html>\n{html}"));
+        assert!(!tags.iter().any(|(name, _)| matches!(&**name, "script" | "html" | "body")));
+        let style = html.split("</style>").next().unwrap();
+        assert!(style.starts_with("<div class=\"trueup\"><style>.trueup {"));
+        for reaching in [":root", "body", "html"] {
+            assert!(!style.contains(&format!("{reaching} {{")), "`{reaching}` is styled");
+        }
+    }
+    let html = excerpt(&Report { runs: vec![fixture::run()], comparisons: Vec::new() });
+    assert!(html.contains("<svg") && html.contains("<table"));
+}

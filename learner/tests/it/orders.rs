@@ -21,7 +21,7 @@ struct Kept {
 impl Sink for Kept {
     fn take(&mut self, effect: Effect<'_>) {
         if let Effect::Candidate(candidate, artifact) = &effect {
-            let kept = (candidate.clone(), (*artifact).clone());
+            let kept = ((*candidate).clone(), (*artifact).clone());
             self.versions.insert(candidate.version, kept);
         }
         self.told.take(effect);

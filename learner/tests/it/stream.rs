@@ -272,7 +272,7 @@ impl Sink for Told {
                 let boundary = candidate.boundary.micros();
                 self.digests.push((boundary, candidate.digest.to_string()));
                 self.artifact_bytes += candidate.artifact_bytes;
-                match candidate.verdict {
+                match &candidate.verdict {
                     Verdict::Admitted { .. } => self.admitted.push((boundary, candidate.lineage)),
                     Verdict::Refreshed => self.refreshed += 1,
                     Verdict::Unchanged | Verdict::Refused(_) => {}

@@ -194,7 +194,7 @@ impl Sink for Told {
                         Form::Base => trueup_registry::Form::Base,
                         Form::Delta => trueup_registry::Form::Delta,
                     },
-                    parent: candidate.parent.map(id),
+                    parent: candidate.parent.map(|parent| id(parent.version)),
                     verdict: candidate.verdict.name().to_owned(),
                     boundary_micros: candidate.boundary.micros(),
                     trained_until_micros: candidate
@@ -276,10 +276,12 @@ fn arrivals(labels: &[(i64, i64, f64)]) -> EventBatch {
 
 fn batch(stream: StreamId, times: Vec<i64>, columns: Vec<(&str, ArrayRef)>) -> EventBatch {
     let origins: Vec<_> = (0..times.len()).map(|row| Origin::new(0, row as u64)).collect();
+    let next_offset = times.len() as u64;
     EventBatch {
         stream,
         partition: PartitionId(0),
         first_offset: 0,
+        next_offset,
         order: RowOrder::Time,
         times: times.into(),
         record_times: None,
