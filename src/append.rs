@@ -6,6 +6,7 @@
 
 use crate::failure::Failure;
 use crate::signals::Stop;
+use crate::words;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -159,15 +160,35 @@ impl Topic {
     fn end(self, elapsed: Duration) -> Result<Appended, Failure> {
         let Self { event, name, mut writer, mut appended, first_offsets, .. } = self;
         writer.sync()?;
-        let partitions = (0..).zip(first_offsets).map(|(partition, first)| {
-            let next = writer.durable(partition);
-            Offsets { partition, first, next }
-        });
-        appended.partitions = partitions.collect();
+        appended.partitions = durable(&writer, &first_offsets);
         appended.rows_per_second = appended.rows as f64 / elapsed.as_secs_f64().max(1e-3);
         (appended.event, appended.topic) = (event, name);
         writer.finish()?;
         Ok(appended)
+    }
+
+    /// How far it got before a failure.
+    fn so_far(&mut self) -> String {
+        // What cannot be made durable any more does not count.
+        let _ = self.writer.sync();
+        let offsets = durable(&self.writer, &self.first_offsets);
+        let rows: u64 = offsets.iter().map(|offsets| offsets.next - offsets.first).sum();
+        let offsets: Vec<String> = offsets.iter().map(Offsets::to_string).collect();
+        format!("{}: {rows} rows were appended before, offsets {}", self.name, offsets.join(" "))
+    }
+}
+
+fn durable(writer: &LogWriter, first_offsets: &[u64]) -> Vec<Offsets> {
+    let offsets = |(partition, first): (u32, &u64)| {
+        let next = writer.durable(partition);
+        Offsets { partition, first: *first, next }
+    };
+    (0..).zip(first_offsets).map(offsets).collect()
+}
+
+impl std::fmt::Display for Offsets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.next)
     }
 }
 
@@ -177,15 +198,32 @@ pub(crate) fn append(
     pace: Pace,
     stop: &Stop,
     progress: &Progress,
-    mut told: impl FnMut(&str, &BadRow) -> Result<(), Failure>,
+    told: impl FnMut(&str, &BadRow) -> Result<(), Failure>,
 ) -> Result<(Vec<Appended>, Ended), Failure> {
     let mut clock = Clock { pace, began: Instant::now(), first: None, rows: 0 };
-    let ended = loop {
+    let ended = drive(&mut topics, &mut clock, stop, progress, told).inspect_err(|_| {
+        for topic in &mut topics {
+            words::say(&topic.so_far());
+        }
+    })?;
+    let elapsed = clock.began.elapsed();
+    let ends = topics.into_iter().map(|topic| topic.end(elapsed));
+    Ok((ends.collect::<Result<_, _>>()?, ended))
+}
+
+fn drive(
+    topics: &mut [Topic],
+    clock: &mut Clock,
+    stop: &Stop,
+    progress: &Progress,
+    mut told: impl FnMut(&str, &BadRow) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
+    loop {
         if stop.is_asked() {
-            break Ended::Stopped;
+            return Ok(Ended::Stopped);
         }
         let mut is_ready = true;
-        for topic in &mut topics {
+        for topic in &mut *topics {
             topic.writer.sync_if_due()?;
             is_ready &= topic.is_ready(&mut told)?;
         }
@@ -193,9 +231,9 @@ pub(crate) fn append(
             continue;
         }
         if topics.iter().all(|topic| topic.has_ended) {
-            break Ended::Done;
+            return Ok(Ended::Done);
         }
-        let counts = clock.next(&topics);
+        let counts = clock.next(topics);
         for (topic, count) in topics.iter_mut().zip(&counts) {
             topic.append(*count)?;
         }
@@ -205,10 +243,7 @@ pub(crate) fn append(
         if count == 0 {
             std::thread::sleep(TICK);
         }
-    };
-    let elapsed = clock.began.elapsed();
-    let ends = topics.into_iter().map(|topic| topic.end(elapsed));
-    Ok((ends.collect::<Result<_, _>>()?, ended))
+    }
 }
 
 /// What the wall clock allows.

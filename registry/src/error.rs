@@ -94,7 +94,8 @@ impl From<StoreError> for Error {
         };
         let mut made = Self::new(kind, error.to_string());
         made.hint = error.hint();
-        made.source = Some(Box::new(error));
+        // Its words are said already.
+        made.source = error.into_cause();
         made
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use trueup_connector::feed::{BadRow, RowFeed, Span};
-use trueup_connector::log::{LogOptions, LogWriter, describe};
+use trueup_connector::log::{CutTail, LogOptions, LogWriter, describe};
 use trueup_connector::ndjson::NdjsonColumns;
 use trueup_pipeline::Place;
 
@@ -176,7 +176,7 @@ impl Append {
         let options = LogOptions { partitions: self.partitions, ..LogOptions::default() };
         let writer = LogWriter::open(&folder, topic, options)?;
         for cut in writer.cut_tails() {
-            words::say(&format!("warning: unfinished rows were cut off: `{topic}`: {cut:?}"));
+            warn(topic, cut);
         }
         if writer.partitions() > 1 && self.key.is_none() {
             let count = writer.partitions();
@@ -212,8 +212,7 @@ impl Append {
             return;
         }
         for topic in appended {
-            let offsets = topic.partitions.iter().map(|o| format!("{}-{}", o.first, o.next));
-            let offsets: Vec<_> = offsets.collect();
+            let offsets: Vec<_> = topic.partitions.iter().map(ToString::to_string).collect();
             words::out(&format!(
                 "{}: {} rows appended, offsets {}, topic of {} bytes, {:.0} rows/s\n",
                 topic.topic,
@@ -223,6 +222,20 @@ impl Append {
                 topic.rows_per_second
             ));
         }
+    }
+}
+
+/// Tells of what a writer before left unfinished.
+fn warn(topic: &str, cut: &CutTail) {
+    let CutTail { partition, bytes, kept_in, next_offset, confirmed_rows } = cut;
+    let place = format!("`{topic}` partition {partition}, offset {next_offset}");
+    let kept =
+        kept_in.as_ref().map_or(String::new(), |path| format!(", kept: `{}`", path.display()));
+    words::say(&format!("warning: {bytes} unfinished bytes were cut off at {place}{kept}"));
+    if *confirmed_rows > 0 {
+        words::say(&format!(
+            "warning: {confirmed_rows} durable rows were lost there: is the disk well?"
+        ));
     }
 }
 

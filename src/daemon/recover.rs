@@ -11,7 +11,7 @@ use trueup_event::Control;
 use trueup_learner::checkpoint::RestoreError;
 use trueup_learner::engine::Engine;
 use trueup_learner::orders::Stored;
-use trueup_registry::shard::Record;
+use trueup_registry::shard::{Checkpoint, JournalledControl, Record};
 use trueup_registry::{ModelRegistry, ShardLog};
 
 /// The core as it was left, or a new one.
@@ -34,6 +34,26 @@ pub(super) fn engine(plan: &Plan, state: Option<&[u8]>) -> Result<Engine, Failur
         };
         Failure::Operation(error.into(), Some(hint.to_owned()))
     })
+}
+
+/// What a checkpoint keeps beside the state.
+pub(super) fn meta(checkpoint: Option<&Checkpoint>) -> Result<Meta, Failure> {
+    let Some(checkpoint) = checkpoint else { return Ok(Meta::default()) };
+    let meta = serde_json::from_value(checkpoint.meta.clone());
+    Ok(meta.map_err(|error| anyhow::anyhow!("checkpoint is of another program: {error}"))?)
+}
+
+/// Control inputs with the versions that they name.
+pub(super) fn controls(
+    model: &ModelRegistry,
+    publication: &Publication,
+    journalled: Vec<JournalledControl>,
+) -> Result<Vec<(JournalledControl, Option<Stored>)>, Failure> {
+    let with_version = |control: JournalledControl| {
+        let stored = stored(model, publication, &control.control)?;
+        Ok((control, stored))
+    };
+    journalled.into_iter().map(with_version).collect()
 }
 
 /// The version that a control input names, if it is of this definition.

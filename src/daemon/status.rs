@@ -313,7 +313,8 @@ impl Status {
     }
 
     fn error_metrics(&self, metrics: &mut Metrics) {
-        let of: [(&'static str, &str, fn(&Score) -> f64); 2] = [
+        type Shown = (&'static str, &'static str, fn(&Score) -> f64);
+        let of: [Shown; 2] = [
             ("trueup_prequential_abs_error", "Prequential mean absolute error.", |s| s.mae),
             ("trueup_bias", "Prequential mean error.", |s| s.bias),
         ];

@@ -149,11 +149,7 @@ impl World {
             checkpoint = None;
             journalled.clear();
         }
-        let meta: Meta = match &checkpoint {
-            None => Meta::default(),
-            Some(found) => serde_json::from_value(found.meta.clone())
-                .map_err(|error| anyhow::anyhow!("checkpoint is of another program: {error}"))?,
-        };
+        let meta = recover::meta(checkpoint.as_ref())?;
         let state = checkpoint.as_ref().map(|checkpoint| checkpoint.state.as_slice());
         let mut engine = recover::engine(plan, state)?;
         if config.fresh {
@@ -167,13 +163,9 @@ impl World {
             state_bytes: checkpoint.state.len() as u64,
             digest: meta.digest.clone(),
         });
-        let mut controls = Vec::new();
-        let mut seen = meta.seen;
-        for control in journalled {
-            seen = seen.max(control.registry_entry.unwrap_or(0));
-            let stored = recover::stored(&model, &publication, &control.control)?;
-            controls.push((control, stored));
-        }
+        let controls = recover::controls(&model, &publication, journalled)?;
+        let obeyed = controls.iter().filter_map(|(control, _)| control.registry_entry);
+        let seen = obeyed.fold(meta.seen, u64::max);
         let events = [0, 1].map(|side| plan.streams[side].event.clone());
         let owner = (name.clone(), shard.epoch());
         let letters = Letters::begin(handle, &store, owner, events, meta.letter_files)?;

@@ -50,6 +50,11 @@ impl StoreError {
         self.hint
     }
 
+    /// What it comes from.
+    pub(crate) fn into_cause(self) -> Option<Box<dyn StdError + Send + Sync>> {
+        self.source
+    }
+
     pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self

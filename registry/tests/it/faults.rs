@@ -60,7 +60,7 @@ fn faults_lose_and_double_no_record_of_a_shard() {
         assert!(log.epoch() > epoch);
         epoch = log.epoch();
         for _ in 0..3 {
-            let control = Control::Retrain { from: 0 };
+            let control = Control::Retrain { from: 1 };
             let record = Record::Control { position: written, control, registry_entry: None };
             insist(|| log.append(record.clone()));
             since.push(written);

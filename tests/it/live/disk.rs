@@ -1,6 +1,8 @@
 //! Disks that are full, read-only or damaged: a run stops in clear words or goes on, and what it
 //! publishes is never wrong.
 
+#![allow(clippy::print_stdout, reason = "tests print for whoever runs them")]
+
 use super::support::{copy, left, logged, once, status, twin, versions};
 use crate::support::{Project, finish};
 use std::path::{Path, PathBuf};

@@ -1,35 +1,53 @@
 //! SIGKILL at any moment changes nothing.
 
-use super::support::{Running, assert_replays, left, once, status, twin, wait_for, week};
+use super::support::{NAME, Running, assert_replays, left, once, twin, wait_for, week};
+use crate::support::Project;
 use crate::support::rows::Random;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use trueup_registry::store::Disk;
+use trueup_registry::{ShardLog, ShardName, Store};
 
 const RUN: &str = "run flight_eta --env live --checkpoint-every 0.03";
 
 #[test]
 fn twenty_kills_while_events_come_leave_what_an_unbroken_run_leaves() {
     let project = week();
-    let append = "append --env live --from local flight_eta --rate 4000";
+    let append = "append --env live --from local flight_eta --rate 3500";
     let appending = Running::start(&project, append);
     let mut random = Random(20);
-    let mut merged = Vec::new();
-    for _ in 0..20 {
+    let mut merged = BTreeSet::new();
+    for attempt in 0..20 {
+        let before = checkpoint(&project).0;
         let daemon = Running::start(&project, RUN);
-        std::thread::sleep(Duration::from_millis(20 + random.below(180) as u64));
+        if attempt % 2 == 0 {
+            let began = Instant::now();
+            while checkpoint(&project).0 == before && began.elapsed() < Duration::from_secs(5) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(random.below(150) as u64));
         daemon.kill();
-        let path = project.path(".trueup/status/flight_eta.json");
-        merged.extend(path.exists().then(|| status(&project)["merged"].as_u64().unwrap()));
+        merged.insert(checkpoint(&project).1);
     }
     let (code, said) = appending.ends();
     assert_eq!(code, 0, "{said}");
-    once(&project);
-    merged.dedup();
     assert!(merged.len() > 4, "kills came while it learned: {merged:?}");
+    once(&project);
     let unbroken = twin(&project);
     once(&unbroken);
     let (killed, unbroken) = (left(&project), left(&unbroken));
     assert_eq!(killed, unbroken);
     assert_replays(&project);
+}
+
+/// The number of the newest checkpoint, and how many events are merged in it.
+fn checkpoint(project: &Project) -> (u64, u64) {
+    let store: Arc<dyn Store> = Arc::new(Disk::open(project.path(".trueup")).unwrap());
+    let shard = ShardLog::peek(&store, &ShardName::new(NAME).unwrap()).unwrap();
+    let found = shard.and_then(|shard| shard.checkpoint);
+    found.map_or((0, 0), |(number, meta)| (number, meta["merged"].as_u64().unwrap()))
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A year at full speed, for its figures.
 
+#![allow(clippy::print_stdout, reason = "tests print for whoever runs them")]
+
 use super::support::{Running, status, wait_for};
 use crate::support::Project;
 use std::time::{Duration, Instant};
