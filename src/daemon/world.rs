@@ -31,9 +31,9 @@ use trueup_registry::{
 };
 
 /// Effects that may wait for the world.
-const QUEUE: usize = 512;
+const QUEUE: usize = 64;
 /// Versions that are published together at most.
-const GROUP: usize = 256;
+const GROUP: usize = 64;
 /// How often the registry is asked for a person's word.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 /// How long an owner before may take to give up the recording.
