@@ -173,16 +173,17 @@ impl Append {
         } else {
             RowFeed::of_files(source, setup.project.root(), &time, span)?
         };
+        let found = describe(&folder, topic)?.map(|found| found.partitions.len() as u32);
+        let count = found.or(self.partitions).unwrap_or(1);
+        if count > 1 && self.key.is_none() {
+            let message = format!("the topic has {count} partitions: `{topic}`");
+            let hint = "name the column that chooses the partition with `--key`".to_owned();
+            return Err(Failure::Usage(message, Some(hint)));
+        }
         let options = LogOptions { partitions: self.partitions, ..LogOptions::default() };
         let writer = LogWriter::open(&folder, topic, options)?;
         for cut in writer.cut_tails() {
             warn(topic, cut);
-        }
-        if writer.partitions() > 1 && self.key.is_none() {
-            let count = writer.partitions();
-            let message = format!("the topic has {count} partitions: `{topic}`");
-            let hint = "name the column that chooses the partition with `--key`".to_owned();
-            return Err(Failure::Usage(message, Some(hint)));
         }
         let key = self.key.clone().filter(|_| writer.partitions() > 1);
         let row_count = feed.row_count().unwrap_or(0);

@@ -32,12 +32,20 @@ pub(crate) fn run(config: &Config, handle: &Handle) -> Result<Status, Failure> {
         return Ok(Status::stopped_before_it_began(&config.name));
     };
     let (outside, begun) = Outside::begin(config, &plan, handle)?;
-    let mut live = Live::begin(config, handle, plan, begun, outside.sender())?;
+    let mut live = match Live::begin(config, handle, plan, begun, outside.sender()) {
+        Ok(live) => live,
+        Err(failure) => {
+            // It is told even when the queue is cut: then the world says why.
+            let _ = outside.sender().send(Work::Failed(failure.message()));
+            outside.join()?;
+            return Err(failure);
+        }
+    };
     let result = live.drive();
     let ended = match result {
         Ok(()) => live.end(),
         Err(failure) => {
-            live.fail(&failure);
+            live.sink.send(Work::Failed(failure.message()));
             Err(failure)
         }
     };
@@ -308,13 +316,6 @@ impl<'a> Live<'a> {
         self.status.phase = Phase::Stopped;
         self.tell(None);
         Ok(())
-    }
-
-    /// Says why it ends; a restart goes on from the last checkpoint.
-    fn fail(&mut self, failure: &Failure) {
-        self.status.phase = Phase::Failed;
-        self.status.failure = Some(failure.message());
-        self.tell(None);
     }
 
     fn tell(&mut self, waits_for: Option<usize>) {

@@ -53,6 +53,8 @@ pub(crate) enum Work {
     Checkpoint { meta: Box<Meta>, state: Vec<u8>, status: Box<Status> },
     /// Where the run stands.
     Status(Box<Status>),
+    /// Why the run ends; a restart goes on from the last checkpoint.
+    Failed(String),
 }
 
 /// A person's word about what serves.
@@ -262,6 +264,9 @@ impl World {
             }
             Work::Checkpoint { meta, state, status } => self.checkpoint(*meta, state, *status)?,
             Work::Status(status) => self.take_status(*status)?,
+            Work::Failed(why) => {
+                (self.status.phase, self.status.failure) = (Phase::Failed, Some(why));
+            }
         }
         Ok(())
     }
