@@ -36,6 +36,8 @@ const QUEUE: usize = 64;
 const GROUP: usize = 64;
 /// How often the registry is asked for a person's word.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
+/// A file that is still half written after so long is nobody's, in microseconds.
+const STALE_MICROS: i64 = 3_600_000_000;
 /// How long an owner before may take to give up the recording.
 const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
@@ -303,6 +305,9 @@ impl World {
         let commit = self.commit("began");
         let (name, epoch) = (self.name.clone(), self.shard.epoch());
         retry(&self.handle, || self.model.announce(&name, epoch, &commit))?;
+        // What runs that were killed have left half written.
+        let stale = now_micros() - STALE_MICROS;
+        retry_store(&self.handle, || self.store.sweep(stale))?;
         Ok(())
     }
 
