@@ -13,6 +13,7 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 pub mod page;
+mod plan;
 pub mod predictions;
 mod progress;
 pub mod publication;
@@ -27,7 +28,8 @@ mod wording;
 
 pub use columns::requests;
 pub use error::Error;
+pub use plan::publication as publication_of;
 pub use progress::Progress;
-pub use replay::{Job, Options, Output, publication as publication_of, replay};
+pub use replay::{Job, Options, Output, replay};
 pub use report::Report;
 pub use source::{Opened, Place, Source};

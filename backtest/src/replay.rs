@@ -1,12 +1,12 @@
 //! The replay: data sets in, engines fed in one pass, reports out.
 
 use crate::broadcast::{Broadcast, Taker};
-use crate::columns::{distinct, requests};
+use crate::columns::distinct;
 use crate::compare::{self, Chunk};
 use crate::error::Error;
+use crate::plan::{Plan, bounded};
 use crate::predictions::{Columns, PredictionWriter};
 use crate::progress::Progress;
-use crate::publication::Publication;
 use crate::report::{Metrics, NamedMetrics, Report, RunReport, SinceAdmission, StreamReport};
 use crate::source::{Feed, Opened, Source};
 use crate::tally::{Detail, Tally};
@@ -17,11 +17,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 use trueup_connector::{Dataset, DeadLetterFile, ReadRequest};
-use trueup_event::{EventBatch, EventTime, PartitionId, StreamId};
+use trueup_event::{EventBatch, EventTime, StreamId};
 use trueup_learner::artifact::Artifact;
 use trueup_learner::effect::Candidate;
-use trueup_learner::engine::{Engine, LABELS, QUESTIONS, Wants};
-use trueup_learner::features::FeatureSet;
+use trueup_learner::engine::{Engine, QUESTIONS, Wants};
 use trueup_learner::metrics::Errors;
 use trueup_learner::orders::Order;
 use trueup_learner::spec::{Objective, Spec};
@@ -110,71 +109,6 @@ pub fn replay(
     })
 }
 
-/// What the versions of a job have in common, by the sources as they are now.
-///
-/// # Errors
-/// When a source cannot be read.
-pub fn publication(job: &Job) -> Result<Publication, Error> {
-    let plan = Plan::open(job)?;
-    let mut publication = Publication::new(&job.spec, &job.spec.name);
-    publication.environment.clone_from(&job.environment);
-    publication.question_time.clone_from(&job.questions.time.name);
-    for side in [0, 1] {
-        let event = [&job.spec.question.event, &job.spec.label.event][side].clone();
-        let opened = &plan.opened[side];
-        let numbers = opened.partitions().into_iter();
-        publication.partitions.extend(numbers.map(|number| (event.clone(), number.0)));
-        publication.sources.push(plan.source(side).at.record(event, opened.files())?);
-    }
-    Ok(publication)
-}
-
-/// A job with its sources open.
-struct Plan<'a> {
-    job: &'a Job,
-    features: FeatureSet,
-    opened: [Opened; 2],
-    requests: [ReadRequest; 2],
-}
-
-impl<'a> Plan<'a> {
-    fn open(job: &'a Job) -> Result<Self, Error> {
-        let features = FeatureSet::new(job.spec.features.clone())?;
-        let opened = [Opened::open(&job.questions.at)?, Opened::open(&job.labels.at)?];
-        let schemas = [opened[0].schema(), opened[1].schema()];
-        let times = [&job.questions.time, &job.labels.time];
-        let requests = requests(&job.spec, &features, [&schemas[0], &schemas[1]], times);
-        Ok(Self { job, features, opened, requests })
-    }
-
-    fn source(&self, side: usize) -> &'a Source {
-        [&self.job.questions, &self.job.labels][side]
-    }
-
-    /// The partitions of both streams, ascending.
-    fn partitions(&self) -> Vec<(StreamId, PartitionId)> {
-        let of = |side: usize| {
-            let stream = [QUESTIONS, LABELS][side];
-            self.opened[side].partitions().into_iter().map(move |partition| (stream, partition))
-        };
-        of(0).chain(of(1)).collect()
-    }
-
-    /// What each partition is read by, in the order of the partitions.
-    fn feeds(&self, options: &Options) -> Result<Vec<Feed>, Error> {
-        let mut feeds = Vec::new();
-        for (opened, request) in self.opened.iter().zip(&self.requests) {
-            feeds.extend(opened.feeds(&bounded(request, options))?);
-        }
-        Ok(feeds)
-    }
-
-    /// Whether several definitions may share one reading of its data.
-    fn is_shareable(&self) -> bool {
-        self.opened.iter().all(Opened::is_whole)
-    }
-}
-
 /// One stream that several definitions read: decoded once, handed to each.
 struct Shared {
     request: ReadRequest,
@@ -215,15 +149,6 @@ fn pass(
             .collect();
         runs.into_iter().map(|run| run.join().expect("a replay does not panic")).collect()
     })
-}
-
-fn bounded(request: &ReadRequest, options: &Options) -> ReadRequest {
-    ReadRequest {
-        batch_rows: options.batch_rows,
-        from: options.from,
-        to: options.to,
-        ..request.clone()
-    }
 }
 
 /// Finds the streams that plans have in common, and joins the columns they want.

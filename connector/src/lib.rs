@@ -1,5 +1,5 @@
-//! Reads and writes the world: Parquet data sets on object stores, an embedded log, growing folders,
-//! recordings, and dead letters.
+//! Reads and writes the world: Parquet data sets on object stores, an embedded log, growing
+//! folders, recordings, and dead letters.
 //!
 //! A [`Dataset`] is a warehouse data set: all its files together are **one partition in event-time
 //! order**, whatever the order, the split or the row groups of the files. [`Dataset::read`] hands

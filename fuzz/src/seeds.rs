@@ -264,7 +264,11 @@ events = { trips = "s3://${BUCKET}/trips/dt=*/*.parquet", "the \"late\" ones" = 
 
 [environment.live]
 kafka  = { brokers = "localhost:9092" }
-record = true
+record = { keep = "90d", drop = ["rider"] }
+events.trips = { log = "trips", idle = "10s" }
+events."the \"late\" ones" = { files = "late/*.parquet" }
+
+[environment.later]
 events.trips = { kafka = "trips" }
 "#;
     [PROJECT, everything].map(|text| text.as_bytes().to_vec()).to_vec()

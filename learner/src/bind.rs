@@ -4,16 +4,18 @@
 //! of a warehouse data set that have equal times are put in the order of their own bytes, as far
 //! as the definition reads them, so that neither files nor row groups decide about their order.
 
-use crate::features::{self, BoundFeatures, FeatureSet};
+mod bound;
+
+pub(crate) use bound::{Bound, Questions, Rows};
+
+use crate::features::{self, FeatureSet};
 use crate::spec::{Correction, LabelValue, Side, Spec};
 use arrow::array::{Array, AsArray, Float64Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use jiff::Timestamp;
 use std::borrow::Cow;
-use trueup_event::{
-    DeadLetter, EventBatch, EventTime, Key, Origin, Place, Reason, RowOrder, Timed, hash,
-};
+use trueup_event::{DeadLetter, EventBatch, EventTime, Key, Place, Reason, RowOrder};
 
 /// A batch whose columns cannot serve the definition: wrong for every row alike.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -41,75 +43,6 @@ pub enum BindError {
         /// Its type.
         found: DataType,
     },
-}
-
-/// Questions or labels of one batch, ready for the sequencer.
-#[derive(Debug)]
-pub(crate) struct Bound {
-    /// What each row holds besides time and origin.
-    pub(crate) rows: Rows,
-    pub(crate) times: Vec<EventTime>,
-    pub(crate) origins: Vec<Origin>,
-    pub(crate) offsets: Vec<u64>,
-    /// Rows that cannot be used, with the offset at which they count; ascending.
-    pub(crate) dead: Vec<(u64, DeadLetter)>,
-    /// Per row, whether it may raise the running maximum; empty when all may.
-    pub(crate) is_future: Vec<bool>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Rows {
-    Questions(Box<Questions>),
-    Labels(Vec<(Key, f64)>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Questions {
-    pub(crate) keys: Vec<Key>,
-    pub(crate) ids: Vec<u64>,
-    pub(crate) units: Vec<u64>,
-    pub(crate) contents: Vec<u64>,
-    pub(crate) estimates: Vec<f64>,
-    pub(crate) served: Vec<f64>,
-    pub(crate) starts: Vec<i64>,
-    pub(crate) features: BoundFeatures,
-    pub(crate) references: Vec<Vec<f64>>,
-    /// The row of the batch that each place holds.
-    pub(crate) order: Vec<u32>,
-}
-
-impl Bound {
-    /// A digest of what the definition reads of a row, its time apart.
-    pub(crate) fn content(&self, row: usize) -> u64 {
-        match &self.rows {
-            Rows::Questions(questions) => {
-                let at = questions.order[row] as usize;
-                hash::mix(questions.keys[at].hash64(), questions.contents[at])
-            }
-            Rows::Labels(labels) => {
-                let (key, value) = &labels[row];
-                hash::mix(key.hash64(), value.to_bits())
-            }
-        }
-    }
-}
-
-impl Timed for Bound {
-    fn len(&self) -> usize {
-        self.times.len()
-    }
-
-    fn time(&self, row: usize) -> EventTime {
-        self.times[row]
-    }
-
-    fn offset(&self, row: usize) -> u64 {
-        self.offsets[row]
-    }
-
-    fn raises(&self, row: usize) -> bool {
-        self.is_future.get(row).is_none_or(|is_future| !is_future)
-    }
 }
 
 /// The largest size of an estimate or label: its square is finite, and so are sums of squares.
@@ -237,27 +170,6 @@ pub(crate) fn labels(spec: &Spec, from: u64, batch: &EventBatch) -> Result<Bound
     let row = |&row: &u32| (keys[row as usize], values[row as usize]);
     let rows = places.rows.iter().map(row).collect();
     Ok(places.bound(Rows::Labels(rows), batch, spec))
-}
-
-impl Questions {
-    /// A hash of everything the definition reads of a row, its key and time apart.
-    fn content(&self, row: usize) -> u64 {
-        let mut content = self.estimates[row].to_bits();
-        for column in &self.features.categories {
-            content = hash::mix(content, column[row]);
-        }
-        for column in &self.features.numbers {
-            content = hash::mix(content, column[row].to_bits());
-        }
-        let more = [&self.served].into_iter().chain(&self.references);
-        for column in more.filter(|column| !column.is_empty()) {
-            content = hash::mix(content, column[row].to_bits());
-        }
-        if let Some(&start) = self.starts.get(row) {
-            content = hash::mix(content, start as u64);
-        }
-        self.units.get(row).map_or(content, |&unit| hash::mix(content, unit))
-    }
 }
 
 /// The rows that can be used and those that cannot, each with its offset.

@@ -2,15 +2,23 @@
 //!
 //! A `console` block holds commands, each after `$ `, and what they print. A line with `…` stands
 //! for any number of lines. A command that prints `error:` there must fail, every other one
-//! succeed. Commands of one page run one after the other in a copy of the example project. With
-//! `TRUEUP_FREEZE=1` what is printed now is written into the pages.
+//! succeed. Commands of one page run one after the other in a copy of the example project. One that
+//! ends with ` &` goes on beside the others until the page ends; where it listens is replaced by a
+//! free port. With `TRUEUP_FREEZE=1` what is printed now is written into the pages.
 
 use crate::support::{Project, Ran, finish, is_freezing, workspace};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+mod links;
+mod names;
 
 const ELISION: &str = "…";
+/// Where servers of the pages listen.
+const ADDRESS: &str = "127.0.0.1:8080";
 
 /// A command of a page, and what the page says it prints.
 #[derive(Debug)]
@@ -56,27 +64,74 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Runs a command as a reader's shell does, with both outputs in one.
-fn shell(project: &Project, command: &str) -> Ran {
-    let program = Path::new(env!("CARGO_BIN_EXE_trueup"));
-    let found = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{found}", program.parent().unwrap().display());
-    let command = command.replace("cargo run --release --", "trueup");
-    let script = format!("exec 2>&1\n{command}");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &script]).current_dir(project.folder()).env("PATH", path);
-    finish(&mut shell, &command)
+/// A reader's shell: a project, and what runs beside it until the page ends.
+struct Shell {
+    project: Project,
+    address: String,
+    beside: Vec<Child>,
 }
 
-/// A line without what differs from run to run: the speed.
-fn steady(line: &str) -> String {
-    match line.split_once(" events/s") {
-        Some((before, _)) => {
-            let digits = |c: char| c.is_ascii_digit() || c == ',';
-            format!("{}… events/s", before.trim_end_matches(digits))
-        }
-        None => line.trim_end().to_owned(),
+impl Shell {
+    fn new() -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self { project: Project::flights(), address: free.to_string(), beside: Vec::new() }
     }
+
+    fn command(&self, script: &str) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_trueup"));
+        let found = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{found}", program.parent().unwrap().display());
+        let script = script.replace("cargo run --release --", "trueup");
+        let script = script.replace(ADDRESS, &self.address);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(self.project.folder());
+        shell.env("PATH", path).env("USER", "you");
+        shell
+    }
+
+    /// Runs a command with both outputs in one, or starts it and waits until it listens.
+    fn run(&mut self, command: &str) -> Option<Ran> {
+        let Some(beside) = command.strip_suffix(" &") else {
+            let mut shell = self.command(&format!("exec 2>&1\n{command}"));
+            return Some(finish(&mut shell, command));
+        };
+        let mut shell = self.command(&format!("exec {beside}"));
+        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.beside.push(shell.spawn().unwrap());
+        let began = Instant::now();
+        while TcpStream::connect(&self.address).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "it does not listen: `{command}`");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        for child in &mut self.beside {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A line without what differs from run to run: speeds, and times of the clock, which have
+/// fractions of a second as no time in the sample data has.
+fn steady(line: &str) -> String {
+    let mut line = line.trim_end().to_owned();
+    for unit in [" events/s", " rows/s"] {
+        if let Some((before, _)) = line.split_once(unit) {
+            let digits = |c: char| c.is_ascii_digit() || c == ',';
+            line = format!("{}…{unit}", before.trim_end_matches(digits));
+        }
+    }
+    let is_clock =
+        |word: &&str| word.starts_with("20") && word.ends_with('Z') && word.contains('.');
+    while let Some(word) = line.split_whitespace().find(is_clock) {
+        line = line.replace(word, "…");
+    }
+    line
 }
 
 /// Whether what was printed is what the page says, where an elision stands for any lines.
@@ -141,13 +196,13 @@ fn page_is_true(path: &Path) -> Vec<String> {
     if steps.is_empty() {
         return Vec::new();
     }
-    let project = Project::flights();
+    let mut shell = Shell::new();
     let shown = path.strip_prefix(workspace()).unwrap().display();
     let mut wrongs = Vec::new();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut shift = 0;
     for step in &steps {
-        let ran = shell(&project, &step.command);
+        let Some(ran) = shell.run(&step.command) else { continue };
         let Some(wrong) = wrong(&ran, step) else { continue };
         wrongs.push(format!("{shown}:{}: `{}`: {wrong}", step.line, step.command));
         let printed: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
@@ -202,6 +257,8 @@ fn commands_and_elisions_are_read_as_meant() {
     let renewed = renewed(&lines("… x1 y … z2"), &lines("a x3 b c z4 d"));
     assert_eq!(renewed, lines("… x3 b … z4"));
     assert_eq!(steady("digest  ab12  260,922 events/s, 2.5 s"), "digest  ab12  … events/s");
+    assert_eq!(steady("2  2026-11-23T01:04:04.705877Z  me "), "2  …  me");
+    assert_eq!(steady("2013-01-14T23:00:00Z"), "2013-01-14T23:00:00Z");
 }
 
 #[test]

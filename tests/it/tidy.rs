@@ -21,9 +21,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("connector", &["event"]),
     ("registry", &["event"]),
     ("serving-bridge", &["event", "learner", "registry"]),
-    ("backtest", &["event", "learner", "pipeline", "connector"]),
+    ("backtest", &["event", "learner", "pipeline", "connector", "registry"]),
     ("python", &["event", "learner", "pipeline", "registry", "backtest"]),
-    (".", &["event", "learner", "pipeline", "connector", "backtest"]),
+    (".", &["event", "learner", "pipeline", "connector", "registry", "backtest", "serving-bridge"]),
 ];
 
 /// Crates without clock, I/O, thread or chance.

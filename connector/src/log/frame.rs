@@ -1,8 +1,8 @@
 //! One frame of a segment: a header of 40 bytes and a batch of rows as an Arrow IPC stream.
 //!
 //! The header holds, little-endian: the magic number (4 bytes), the payload's length (4), the
-//! CRC-32C of that length and of everything after this field (4), the number of rows (4), the offset
-//! of the first row (8), the record time in microseconds (8), and 8 bytes of zero.
+//! CRC-32C of that length and of everything after this field (4), the number of rows (4), the
+//! offset of the first row (8), the record time in microseconds (8), and 8 bytes of zero.
 
 use crate::error::{Error, ErrorKind};
 use crate::io::caught;

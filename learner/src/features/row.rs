@@ -25,8 +25,8 @@ type Lookup<'l, 'v> = &'l dyn Fn(&str) -> Option<Value<'v>>;
 
 impl FeatureSet {
     /// The features of one request: writes the hashes of the categories, and the numbers, each in
-    /// declared order, in place of what the buffers held. `lookup` gives a column's value; `None` is
-    /// null, as is a column not sent.
+    /// declared order, in place of what the buffers held. `lookup` gives a column's value; `None`
+    /// is null, as is a column not sent.
     ///
     /// # Errors
     /// When a value cannot serve its feature: the same refusals as [`FeatureSet::bind`], and values
