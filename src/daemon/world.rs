@@ -26,16 +26,18 @@ use trueup_learner::effect::Candidate;
 use trueup_learner::orders::Stored;
 use trueup_registry::shard::{JournalledControl, Record};
 use trueup_registry::{
-    AliasName, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, ShardLog, ShardName, Store,
-    Writer,
+    AliasName, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, Recovered, ShardLog, ShardName,
+    Store, Writer,
 };
 
 /// Effects that may wait for the world.
-const QUEUE: usize = 512;
+const QUEUE: usize = 64;
 /// Versions that are published together at most.
-const GROUP: usize = 256;
+const GROUP: usize = 64;
 /// How often the registry is asked for a person's word.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
+/// A file that is still half written after so long is nobody's, in microseconds.
+const STALE_MICROS: i64 = 3_600_000_000;
 /// How long an owner before may take to give up the recording.
 const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
@@ -53,6 +55,8 @@ pub(crate) enum Work {
     Checkpoint { meta: Box<Meta>, state: Vec<u8>, status: Box<Status> },
     /// Where the run stands.
     Status(Box<Status>),
+    /// Why the run ends; a restart goes on from the last checkpoint.
+    Failed(String),
 }
 
 /// A person's word about what serves.
@@ -139,7 +143,7 @@ impl World {
         let mut model = stores::registry(&config.setup)?.model(&stores::model_name(&config.name)?);
         model.refresh()?;
         let writer = format!("trueup {}", std::process::id());
-        let (mut shard, recovered) = ShardLog::acquire(&store, &name, &writer, Nonce::random())?;
+        let (mut shard, recovered) = acquire(&store, &name, &writer, &model)?;
         for number in &recovered.damaged {
             tracing::warn!(number, "checkpoint is damaged: going on from the one before it");
         }
@@ -157,6 +161,7 @@ impl World {
         }
         let mut status = Status::begun(config, plan, shard.epoch());
         status.listen = handle.address();
+        status.versions.newest = model.state().versions().keys().next_back().copied();
         status.checkpoint = checkpoint.as_ref().map(|checkpoint| Checkpointed {
             number: checkpoint.number,
             at_micros: meta.at_micros,
@@ -262,6 +267,9 @@ impl World {
             }
             Work::Checkpoint { meta, state, status } => self.checkpoint(*meta, state, *status)?,
             Work::Status(status) => self.take_status(*status)?,
+            Work::Failed(why) => {
+                (self.status.phase, self.status.failure) = (Phase::Failed, Some(why));
+            }
         }
         Ok(())
     }
@@ -298,6 +306,9 @@ impl World {
         let commit = self.commit("began");
         let (name, epoch) = (self.name.clone(), self.shard.epoch());
         retry(&self.handle, || self.model.announce(&name, epoch, &commit))?;
+        // What runs that were killed have left half written.
+        let stale = now_micros() - STALE_MICROS;
+        retry_store(&self.handle, || self.store.sweep(stale))?;
         Ok(())
     }
 
@@ -419,5 +430,22 @@ impl World {
             self.store.put(&stores::path_of_status(&self.publication.shard), &text)
         })?;
         Ok(())
+    }
+}
+
+/// Takes the shard over. Where its log was removed, epochs begin anew: those that the registry knows
+/// are passed over.
+fn acquire(
+    store: &Arc<dyn Store>,
+    name: &ShardName,
+    writer: &str,
+    model: &ModelRegistry,
+) -> Result<(ShardLog, Recovered), Failure> {
+    let known = model.state().writers().get(name).copied().unwrap_or(0);
+    loop {
+        let (shard, recovered) = ShardLog::acquire(store, name, writer, Nonce::random())?;
+        if shard.epoch() > known {
+            return Ok((shard, recovered));
+        }
     }
 }
