@@ -433,8 +433,8 @@ impl World {
     }
 }
 
-/// Takes the shard over. Where its log was removed, epochs begin anew: those that the registry knows
-/// are passed over.
+/// Takes the shard over. Where its log was removed, epochs begin anew: those that the registry
+/// knows are passed over.
 fn acquire(
     store: &Arc<dyn Store>,
     name: &ShardName,

@@ -221,7 +221,8 @@ impl Gc {
             false => ["gave up", "deleted"],
         };
         let line = format!(
-            "{gave} {} versions and {deleted} {} files of {} bytes; {} more go after the grace period",
+            "{gave} {} versions and {deleted} {} files of {} bytes; {} more go after the grace \
+             period",
             plan.versions.len(),
             plan.files.len(),
             plan.size_bytes(),
