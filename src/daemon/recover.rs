@@ -12,7 +12,7 @@ use trueup_learner::checkpoint::RestoreError;
 use trueup_learner::engine::Engine;
 use trueup_learner::orders::Stored;
 use trueup_registry::shard::{Checkpoint, JournalledControl, Record};
-use trueup_registry::{ModelRegistry, ShardLog};
+use trueup_registry::{AliasName, ModelRegistry, ShardLog};
 
 /// The core as it was left, or a new one.
 pub(super) fn engine(plan: &Plan, state: Option<&[u8]>) -> Result<Engine, Failure> {
@@ -54,6 +54,15 @@ pub(super) fn controls(
         Ok((control, stored))
     };
     journalled.into_iter().map(with_version).collect()
+}
+
+/// The registry's last entry by a person that was obeyed.
+pub(super) fn seen(model: &ModelRegistry, meta: &Meta) -> u64 {
+    match model.state().aliases().get(&AliasName::champion()) {
+        // A run moved the alias since, and so has obeyed, even if this one began anew after that.
+        Some(alias) if alias.entry > alias.person_entry => meta.seen.max(alias.person_entry),
+        Some(_) | None => meta.seen,
+    }
 }
 
 /// The version that a control input names, if it is of this definition.
