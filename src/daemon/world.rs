@@ -137,6 +137,9 @@ impl World {
         let name = stores::shard_name(&plan.spec.name)?;
         let publication = plan.publication();
         let mut model = stores::registry(&config.setup)?.model(&stores::model_name(&config.name)?);
+        if !config.fresh {
+            recover::admit(&store, &name, &publication)?;
+        }
         let writer = format!("trueup {}", std::process::id());
         let (mut shard, recovered) = ShardLog::acquire(&store, &name, &writer, Nonce::random())?;
         // Versions that the owner before was told of are known from here on.
@@ -413,6 +416,7 @@ impl World {
         }
         meta.letter_files = self.letters.files;
         meta.definition_digest = self.publication.definition_digest().to_owned();
+        meta.environment.clone_from(&self.publication.environment);
         let (at_micros, digest) = (meta.at_micros, meta.digest.clone());
         let state_bytes = state.len() as u64;
         let meta = serde_json::to_value(meta).expect("metadata is plain data");
