@@ -3,7 +3,7 @@
 use crate::daemon::now_micros;
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::{overrides, stores};
+use crate::{overrides, stores, words};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_backtest::publication::{self, Publication};
@@ -59,6 +59,13 @@ pub(crate) fn recorded_job(
     let definition = overrides::definition(&setup.project, name, sets)?;
     let mut schemas = Schemas::new();
     for event in recording.events() {
+        for part in event.partitions.iter().filter(|part| part.first_offset > 0) {
+            let (name, partition, first) = (&event.name, part.partition.0, part.first_offset);
+            words::say(&format!(
+                "warning: recording of {name} partition {partition} begins at offset {first}: \
+                 a run that began before it learned something else"
+            ));
+        }
         schemas.insert(event.name.clone(), event.schema.clone());
     }
     let job = setup.job_of(&definition, &schemas)?;

@@ -31,7 +31,7 @@ pub enum Control {
     },
     /// A person or another system made `version` the champion; a hold ends.
     Promote {
-        /// The version's number in the registry.
+        /// The version's number in the registry; 0 is none, until a candidate passes.
         version: u64,
     },
     /// A person went back to an earlier version, which is held: nothing replaces it until a

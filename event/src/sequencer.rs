@@ -168,6 +168,12 @@ impl<B: Timed> Sequencer<B> {
         self.partitions[partition].batches.front()
     }
 
+    /// The lowest running maximum that an event at hand would have; none if there is no event.
+    #[must_use]
+    pub fn at_hand(&self) -> Option<EventTime> {
+        self.partitions.iter().filter_map(|partition| partition.head).min()
+    }
+
     /// What comes next in merge order; call [`Sequencer::advance`] when it has been taken.
     #[must_use]
     pub fn peek(&self) -> Turn {

@@ -72,6 +72,21 @@ impl Engine {
         self.step.cursor.merged
     }
 
+    /// Whether control inputs wait for their place: what an earlier run merged before them is still
+    /// being read again. Until then nothing is to be saved, for a checkpoint keeps no orders, and
+    /// nothing new is to be decided, for it would come before them.
+    #[must_use]
+    pub fn has_orders(&self) -> bool {
+        !self.orders.is_empty()
+    }
+
+    /// The lowest running maximum with which an event at hand would be merged; none when every
+    /// partition waits for a batch.
+    #[must_use]
+    pub fn at_hand(&self) -> Option<EventTime> {
+        self.sequencer.at_hand()
+    }
+
     /// Takes a control input. Lifts and discoveries have their place in a partition and are noted
     /// at once; the others are obeyed when as many events are merged as they say. Orders come in
     /// ascending positions; a checkpoint keeps none that is still to be obeyed.

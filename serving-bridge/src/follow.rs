@@ -1,12 +1,12 @@
 //! Following one alias of one model: look, build, swap.
 //!
 //! Whatever goes wrong, the version that answered last goes on and the trouble is told, with one
-//! exception: where a person went back to a version that cannot be loaded, the version they left
-//! does not go on; the primary estimate answers alone.
+//! exception: where a person went back to a version that cannot be loaded, or put the last one into
+//! quarantine, it does not go on; the primary estimate answers alone.
 
 use crate::build::{self, BuildError, Wanted};
 use crate::question::Reason;
-use crate::slot::{Current, Slot, Troubles};
+use crate::slot::{Current, Served, Slot, Troubles};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trueup_registry::{AliasName, AliasState, Error, ModelRegistry};
@@ -98,7 +98,13 @@ impl Following {
             }
             Err(error) => {
                 self.slot.metrics.failures.inc();
-                if served.is_none_or(|served| is_held && served.version != version) {
+                let versions = self.registry.state().versions();
+                let is_unwanted = |served: &Served| {
+                    let found = versions.get(&served.version);
+                    is_held && served.version != version
+                        || found.is_some_and(|found| found.is_quarantined)
+                };
+                if served.is_none_or(|served| is_unwanted(served)) {
                     self.fall_back(&current, Reason::NotLoaded);
                 }
                 Err(error)

@@ -10,6 +10,9 @@ use trueup_connector::recording::RecordedPosition;
 pub(crate) struct Meta {
     /// The digest of the definition, in hexadecimal digits.
     pub(crate) definition_digest: String,
+    /// The environment whose streams it was learned from.
+    #[serde(default)]
+    pub(crate) environment: String,
     /// The number of events merged.
     pub(crate) merged: u64,
     /// The digest of the state, in hexadecimal digits.

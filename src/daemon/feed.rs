@@ -169,6 +169,8 @@ impl Reader {
                     folder.admit(&path, size_bytes);
                 }
                 if any {
+                    // Even if they turn out to be empty, the end is to be told of again.
+                    *is_told = false;
                     return Ok(());
                 }
                 FOLDER_REST

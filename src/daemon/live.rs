@@ -185,11 +185,14 @@ impl<'a> Live<'a> {
     fn drive(&mut self) -> Result<(), Failure> {
         while !self.handle.stop().is_asked() && !self.sink.is_cut {
             let Wants::Batch(index) = self.engine.run(&mut self.sink) else { return Ok(()) };
+            // What was decided before a restart comes before what is decided now.
+            while !self.engine.has_orders()
+                && let Ok(decided) = self.decided.try_recv()
+            {
+                self.obey(decided)?;
+            }
             if self.wait(index)? {
                 return Ok(());
-            }
-            while let Ok(decided) = self.decided.try_recv() {
-                self.obey(decided)?;
             }
             if self.checkpointed.elapsed() >= self.config.checkpoint_every {
                 self.checkpoint();
@@ -204,7 +207,25 @@ impl<'a> Live<'a> {
     /// Waits a moment for a batch of the partition that holds everything back. Says whether
     /// everything that is there has been taken and the run is to end then.
     fn wait(&mut self, index: usize) -> Result<bool, Failure> {
-        match self.feeds[index].feed.take(TICK) {
+        self.hear(index, TICK)?;
+        let known = &self.feeds[index];
+        let Some(since) = known.caught_up else { return Ok(false) };
+        if !self.config.once && since.elapsed() < known.idle || self.lift(index)? {
+            return Ok(false);
+        }
+        // No event is at hand, but others than the one that is asked may have more.
+        for other in 0..self.feeds.len() {
+            if other != index && !self.feeds[other].has_ended {
+                self.hear(other, Duration::ZERO)?;
+            }
+        }
+        let is_done = |known: &Known| known.has_ended || known.caught_up.is_some();
+        Ok(self.config.once && self.feeds.iter().all(is_done))
+    }
+
+    /// Takes what a partition has to say, if it says it within `timeout`.
+    fn hear(&mut self, index: usize, timeout: Duration) -> Result<(), Failure> {
+        match self.feeds[index].feed.take(timeout) {
             Some(Fed::Batch(batch)) => self.offer(index, batch)?,
             Some(Fed::CaughtUp) => self.feeds[index].caught_up = Some(Instant::now()),
             Some(Fed::Ended) => {
@@ -220,12 +241,7 @@ impl<'a> Live<'a> {
             }
             None => {}
         }
-        let known = &self.feeds[index];
-        let Some(since) = known.caught_up else { return Ok(false) };
-        if self.config.once || since.elapsed() >= known.idle {
-            return Ok(!self.lift(index)? && self.config.once);
-        }
-        Ok(false)
+        Ok(())
     }
 
     fn offer(&mut self, index: usize, batch: EventBatch) -> Result<(), Failure> {
@@ -246,10 +262,14 @@ impl<'a> Live<'a> {
     fn lift(&mut self, index: usize) -> Result<bool, Failure> {
         let others = self.feeds.iter().enumerate().filter(|(other, _)| *other != index);
         let reach = others.map(|(_, known)| known.reach).max().unwrap_or(EventTime::MIN);
+        // After a lift or a restart, an event at hand may stand further on than its own time.
+        let at_hand = self.engine.at_hand();
+        let reach = reach.max(at_hand.unwrap_or(EventTime::MIN));
         // Just beyond: an event of this partition at the very time would come first.
         let to = EventTime::from_micros(reach.micros().saturating_add(1));
         let known = &mut self.feeds[index];
-        if reach == EventTime::MIN || reach < known.reach || to <= known.lifted {
+        let is_beyond = reach > EventTime::MIN && reach >= known.reach && to > known.lifted;
+        if at_hand.is_none() && !is_beyond {
             return Ok(false);
         }
         known.lifted = to;
@@ -297,7 +317,7 @@ impl<'a> Live<'a> {
 
     fn checkpoint(&mut self) {
         self.checkpointed = Instant::now();
-        if !std::mem::take(&mut self.is_changed) {
+        if self.engine.has_orders() || !std::mem::take(&mut self.is_changed) {
             return;
         }
         self.meta.merged = self.engine.merged();
@@ -309,7 +329,8 @@ impl<'a> Live<'a> {
         self.sink.send(Work::Checkpoint { meta: Box::new(self.meta.clone()), state, status });
     }
 
-    /// A last checkpoint: what is held stays held, as it would if the run went on.
+    /// A last checkpoint: what is held stays held, as it would if the run went on. There is none
+    /// if the last run's place is not reached again: a restart goes on as this one did.
     fn end(&mut self) -> Result<(), Failure> {
         self.is_changed = true;
         self.checkpoint();

@@ -5,6 +5,7 @@ use super::checkpoint::Meta;
 use super::plan::Plan;
 use crate::failure::Failure;
 use std::path::Path;
+use std::sync::Arc;
 use trueup_backtest::publication::{self, Publication};
 use trueup_connector::recording::{RecordedStream, RecordingWriter};
 use trueup_event::Control;
@@ -12,7 +13,10 @@ use trueup_learner::checkpoint::RestoreError;
 use trueup_learner::engine::Engine;
 use trueup_learner::orders::Stored;
 use trueup_registry::shard::{Checkpoint, JournalledControl, Record};
-use trueup_registry::{ModelRegistry, ShardLog};
+use trueup_registry::{AliasName, ModelRegistry, ShardLog, ShardName, Store};
+
+/// What helps where a checkpoint does not.
+const ANEW: &str = "`trueup run --fresh` begins anew, and leaves published versions as they are";
 
 /// The core as it was left, or a new one.
 pub(super) fn engine(plan: &Plan, state: Option<&[u8]>) -> Result<Engine, Failure> {
@@ -22,18 +26,44 @@ pub(super) fn engine(plan: &Plan, state: Option<&[u8]>) -> Result<Engine, Failur
         let engine = Engine::new(spec, features, &partitions);
         return Ok(engine.map_err(trueup_backtest::Error::from)?);
     };
-    Engine::restore(spec, features, &partitions, state).map_err(|error| {
-        let hint = match error {
-            RestoreError::OtherDefinition(_) | RestoreError::OtherPartitions => {
-                "`trueup run --fresh` begins anew, and leaves published versions as they are"
-            }
-            RestoreError::NotACheckpoint
-            | RestoreError::Version { .. }
-            | RestoreError::Damaged
-            | RestoreError::Build(_) => "run the version of this program that wrote it",
-        };
-        Failure::Operation(error.into(), Some(hint.to_owned()))
-    })
+    Engine::restore(spec, features, &partitions, state).map_err(cannot)
+}
+
+fn cannot(error: RestoreError) -> Failure {
+    let hint = match error {
+        RestoreError::OtherDefinition(_) | RestoreError::OtherPartitions => ANEW,
+        RestoreError::NotACheckpoint
+        | RestoreError::Version { .. }
+        | RestoreError::Damaged
+        | RestoreError::Build(_) => "run the version of this program that wrote it",
+    };
+    Failure::Operation(error.into(), Some(hint.to_owned()))
+}
+
+/// Refuses what could not go on from the last checkpoint, before the run that does is fenced.
+pub(super) fn admit(
+    store: &Arc<dyn Store>,
+    name: &ShardName,
+    publication: &Publication,
+) -> Result<(), Failure> {
+    let found = ShardLog::peek(store, name)?.and_then(|status| status.checkpoint);
+    let Some((_, meta)) = found else { return Ok(()) };
+    // One that cannot be read, or that nothing was learned in, is the affair of those who restore.
+    let Ok(meta) = serde_json::from_value::<Meta>(meta) else { return Ok(()) };
+    if !meta.environment.is_empty() && meta.environment != publication.environment {
+        let (own, other) = (&publication.environment, meta.environment);
+        let message = format!("`{name}` learns from environment `{other}` here, not from `{own}`");
+        let hint = format!(
+            "say `--env {other}`, or give [environment.{own}] a `state` of its own: {ANEW}"
+        );
+        return Err(Failure::Usage(message, Some(hint)));
+    }
+    if !meta.definition_digest.is_empty()
+        && meta.definition_digest != publication.definition_digest()
+    {
+        return Err(cannot(RestoreError::OtherDefinition(name.to_string())));
+    }
+    Ok(())
 }
 
 /// What a checkpoint keeps beside the state.
@@ -54,6 +84,15 @@ pub(super) fn controls(
         Ok((control, stored))
     };
     journalled.into_iter().map(with_version).collect()
+}
+
+/// The registry's last entry by a person that was obeyed.
+pub(super) fn seen(model: &ModelRegistry, meta: &Meta) -> u64 {
+    match model.state().aliases().get(&AliasName::champion()) {
+        // A run moved the alias since, and so has obeyed, even if this one began anew after that.
+        Some(alias) if alias.entry > alias.person_entry => meta.seen.max(alias.person_entry),
+        Some(_) | None => meta.seen,
+    }
 }
 
 /// The version that a control input names, if it is of this definition.

@@ -26,8 +26,8 @@ use trueup_learner::effect::Candidate;
 use trueup_learner::orders::Stored;
 use trueup_registry::shard::{JournalledControl, Record};
 use trueup_registry::{
-    AliasName, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, Recovered, ShardLog, ShardName,
-    Store, Writer,
+    AliasName, AliasState, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, Recovered,
+    ShardLog, ShardName, Store, Writer,
 };
 
 /// Effects that may wait for the world.
@@ -141,9 +141,13 @@ impl World {
         let name = stores::shard_name(&plan.spec.name)?;
         let publication = plan.publication();
         let mut model = stores::registry(&config.setup)?.model(&stores::model_name(&config.name)?);
-        model.refresh()?;
+        if !config.fresh {
+            recover::admit(&store, &name, &publication)?;
+        }
         let writer = format!("trueup {}", std::process::id());
         let (mut shard, recovered) = acquire(&store, &name, &writer, &model)?;
+        // Versions that the owner before was told of are known from here on.
+        model.refresh()?;
         for number in &recovered.damaged {
             tracing::warn!(number, "checkpoint is damaged: going on from the one before it");
         }
@@ -170,7 +174,7 @@ impl World {
         });
         let controls = recover::controls(&model, &publication, journalled)?;
         let obeyed = controls.iter().filter_map(|(control, _)| control.registry_entry);
-        let seen = obeyed.fold(meta.seen, u64::max);
+        let seen = obeyed.fold(recover::seen(&model, &meta), u64::max);
         let events = [0, 1].map(|side| plan.streams[side].event.clone());
         let owner = (name.clone(), shard.epoch());
         let letters = Letters::begin(handle, &store, owner, events, meta.letter_files)?;
@@ -196,6 +200,8 @@ impl World {
         // The owner before learns of it here, and gives up what it has claimed.
         world.announce()?;
         world.record(config, plan, &meta, &controls)?;
+        // What was decided meanwhile is obeyed even by a run that finds no events.
+        world.watch()?;
         let (_, decided) = channel();
         Ok((world, Begun { engine, controls, meta, decided, status }))
     }
@@ -284,6 +290,7 @@ impl World {
         let began = Instant::now();
         let published = retry(&self.handle, || self.model.publish(&versions, &commit))?;
         let newest = published.numbers.iter().max().copied();
+        self.champion();
         self.status.published(newest, published.entry.is_some(), versions.len(), began.elapsed());
         tracing::debug!(versions = versions.len(), ?newest, "published");
         Ok(())
@@ -337,7 +344,8 @@ impl World {
                 }
             }
         };
-        if config.fresh {
+        if *meta == Meta::default() {
+            // At its very beginning a run has no control inputs but those journalled since.
             recorder.truncate_controls(0)?;
         }
         // A crash may have come between the journal and the recording.
@@ -369,26 +377,37 @@ impl World {
             let epoch = self.shard.epoch();
             return Err(fenced(&format!("shard has a new owner, this one has epoch {epoch}")));
         }
-        let Some(alias) = self.model.state().aliases().get(&AliasName::champion()) else {
-            return Ok(());
-        };
-        self.status.champion = alias.version;
-        self.status.is_held = alias.is_held;
+        let Some(alias) = self.champion() else { return Ok(()) };
         let is_by_person = alias.entry == alias.person_entry;
         if !is_by_person || alias.person_entry <= self.told {
             return Ok(());
         }
         let entry = alias.person_entry;
         let control = match (alias.is_held, alias.version) {
-            (false, Some(version)) => Control::Promote { version },
-            (_, version) => Control::Rollback { version: version.unwrap_or(0) },
+            (false, version) => Control::Promote { version: version.unwrap_or(0) },
+            (true, version) => Control::Rollback { version: version.unwrap_or(0) },
         };
-        let stored = recover::stored(&self.model, &self.publication, &control)?;
+        let stored = match recover::stored(&self.model, &self.publication, &control) {
+            Ok(stored) => stored,
+            Err(failure) => {
+                // It is obeyed when it can be read; until then nothing replaces what it made serve.
+                self.status.registry_fault = Some(failure.message());
+                return Ok(());
+            }
+        };
         tracing::info!(entry, ?control, known = stored.is_some(), "a person moved the champion");
         self.told = entry;
         // A core that stopped meanwhile obeys after its next start.
         let _ = self.decide.send(Decided { entry, control, stored });
         Ok(())
+    }
+
+    /// What the champion is as far as the registry was read, which the status is to say.
+    fn champion(&mut self) -> Option<AliasState> {
+        let alias = self.model.state().aliases().get(&AliasName::champion())?;
+        self.status.champion = alias.version;
+        self.status.is_held = alias.is_held;
+        Some(alias.clone())
     }
 
     fn checkpoint(
@@ -408,6 +427,7 @@ impl World {
         }
         meta.letter_files = self.letters.files;
         meta.definition_digest = self.publication.definition_digest().to_owned();
+        meta.environment.clone_from(&self.publication.environment);
         let (at_micros, digest) = (meta.at_micros, meta.digest.clone());
         let state_bytes = state.len() as u64;
         let meta = serde_json::to_value(meta).expect("metadata is plain data");

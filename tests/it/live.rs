@@ -6,6 +6,7 @@ mod disk;
 mod kill;
 mod replay;
 mod seen;
+mod silent;
 mod soak;
 mod stop;
 mod support;

@@ -168,6 +168,34 @@ impl ModelRegistry {
         self.shifted(alias, commit, |state| decide::rollback(state, alias, to, expect))
     }
 
+    /// Refuses what [`ModelRegistry::promote`] would refuse now, and changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`ModelRegistry::promote`], but for the store's.
+    pub fn check_promote(
+        &self,
+        alias: &AliasName,
+        version: u64,
+        expect: Expect,
+    ) -> Result<(), Error> {
+        decide::promote(&self.state, alias, version, expect)?;
+        Ok(())
+    }
+
+    /// Refuses what [`ModelRegistry::rollback`] would refuse now, and changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`ModelRegistry::rollback`], but for the store's.
+    pub fn check_rollback(
+        &self,
+        alias: &AliasName,
+        to: RollbackTo,
+        expect: Expect,
+    ) -> Result<(), Error> {
+        decide::rollback(&self.state, alias, to, expect)?;
+        Ok(())
+    }
+
     /// Gives a version a tag, or another value of it. Gives the entry, or none if it has it.
     ///
     /// # Errors

@@ -379,6 +379,11 @@ impl World {
         self.model.rollback(&AliasName::champion(), to, Expect::Anything, &commit()).unwrap();
     }
 
+    /// Marks a version as bad.
+    pub(crate) fn quarantine(&mut self, version: u64) {
+        self.model.quarantine(version, &commit()).unwrap();
+    }
+
     /// Promotes a version; a hold ends.
     pub(crate) fn promote(&mut self, version: u64) {
         let champion = AliasName::champion();

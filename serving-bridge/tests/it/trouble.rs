@@ -60,6 +60,14 @@ fn a_corrupt_newest_version_leaves_the_last_good_one_and_is_told() {
     world.wait(&fresh, |slot| slot.version_trouble().is_some());
     assert_eq!(ask(&fresh, &flight).status, Status::Primary(Reason::NotLoaded));
     assert_eq!(version(&slot), Some(newest as u64 - 1), "what nobody follows stands still");
+    // Nor does a version that is bad stand in for one that cannot be loaded.
+    world.promote(newest as u64 - 1);
+    world.wait(&fresh, |slot| version(slot) == Some(newest as u64 - 1));
+    world.promote(newest as u64);
+    world.wait(&fresh, |slot| slot.version_trouble().is_some());
+    assert_eq!(ask(&fresh, &flight), good);
+    world.quarantine(newest as u64 - 1);
+    world.wait(&fresh, |slot| version(slot).is_none());
     drop(held);
 }
 

@@ -92,6 +92,7 @@ impl Promote {
         };
         let (alias, expect) = (self.word.alias()?, self.word.expect()?);
         if self.word.dry_run {
+            model.check_promote(&alias, version, expect)?;
             return would(context, &model, &alias, Some(version));
         }
         let moved = model.promote(&alias, version, expect, &self.word.commit())?;
@@ -136,10 +137,12 @@ impl Rollback {
                 (RollbackTo::Version(version), Some(version))
             }
         };
+        let expect = self.word.expect()?;
         if self.word.dry_run {
+            model.check_rollback(&alias, to, expect)?;
             return would(context, &model, &alias, version);
         }
-        let moved = model.rollback(&alias, to, self.word.expect()?, &self.word.commit())?;
+        let moved = model.rollback(&alias, to, expect, &self.word.commit())?;
         tell(context, &self.model, &alias, &moved)
     }
 }

@@ -44,6 +44,23 @@ fn of_two_runs_the_older_one_is_fenced_and_nothing_is_doubled() {
 }
 
 #[test]
+fn a_run_that_could_not_go_on_leaves_the_one_that_does_alone() {
+    let project = logged();
+    let mut daemon = Running::start(&project, "run flight_eta --env live --checkpoint-every 0.05");
+    wait_for(&project, "it stands in a checkpoint", |status| {
+        status["merged"].as_u64() > Some(10_000) && !status["checkpoint"].is_null()
+    });
+    let local = "run flight_eta --env local --once";
+    project.run(local).fails(2, &["`live`", "`local`", "hint: say `--env live`"]);
+    let set = "run flight_eta --env live --once --set gate.confidence=0.9";
+    project.run(set).fails(3, &["another definition", "--fresh"]);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.is_running(), "it was fenced");
+    daemon.terminate();
+    assert_eq!(daemon.ends().0, 0);
+}
+
+#[test]
 fn beginning_anew_finds_the_same_versions_and_survives_a_kill() {
     let project = logged();
     once(&project);
