@@ -3,6 +3,7 @@
 use super::Config;
 use super::checkpoint::Meta;
 use super::plan::Plan;
+use super::status::Checkpointed;
 use crate::failure::Failure;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,6 +72,16 @@ pub(super) fn meta(checkpoint: Option<&Checkpoint>) -> Result<Meta, Failure> {
     let Some(checkpoint) = checkpoint else { return Ok(Meta::default()) };
     let meta = serde_json::from_value(checkpoint.meta.clone());
     Ok(meta.map_err(|error| anyhow::anyhow!("checkpoint is of another program: {error}"))?)
+}
+
+/// A checkpoint as the status tells of it.
+pub(super) fn told(checkpoint: &Checkpoint, meta: &Meta) -> Checkpointed {
+    Checkpointed {
+        number: checkpoint.number,
+        at_micros: meta.at_micros,
+        state_bytes: checkpoint.state.len() as u64,
+        digest: meta.digest.clone(),
+    }
 }
 
 /// Control inputs with the versions that they name.

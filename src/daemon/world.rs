@@ -145,12 +145,7 @@ impl World {
             recover::admit(&store, &name, &publication)?;
         }
         let writer = format!("trueup {}", std::process::id());
-        let (mut shard, recovered) = acquire(&store, &name, &writer, &model)?;
-        // Versions that the owner before was told of are known from here on.
-        model.refresh()?;
-        for number in &recovered.damaged {
-            tracing::warn!(number, "checkpoint is damaged: going on from the one before it");
-        }
+        let (mut shard, recovered) = acquire(&store, &name, &writer, &mut model)?;
         let mut checkpoint = recovered.checkpoint;
         let mut journalled = recovered.controls;
         if config.fresh {
@@ -166,12 +161,7 @@ impl World {
         let mut status = Status::begun(config, plan, shard.epoch());
         status.listen = handle.address();
         status.versions.newest = model.state().versions().keys().next_back().copied();
-        status.checkpoint = checkpoint.as_ref().map(|checkpoint| Checkpointed {
-            number: checkpoint.number,
-            at_micros: meta.at_micros,
-            state_bytes: checkpoint.state.len() as u64,
-            digest: meta.digest.clone(),
-        });
+        status.checkpoint = checkpoint.as_ref().map(|found| recover::told(found, &meta));
         let controls = recover::controls(&model, &publication, journalled)?;
         let obeyed = controls.iter().filter_map(|(control, _)| control.registry_entry);
         let seen = obeyed.fold(recover::seen(&model, &meta), u64::max);
@@ -459,13 +449,20 @@ fn acquire(
     store: &Arc<dyn Store>,
     name: &ShardName,
     writer: &str,
-    model: &ModelRegistry,
+    model: &mut ModelRegistry,
 ) -> Result<(ShardLog, Recovered), Failure> {
+    model.refresh()?;
     let known = model.state().writers().get(name).copied().unwrap_or(0);
-    loop {
-        let (shard, recovered) = ShardLog::acquire(store, name, writer, Nonce::random())?;
-        if shard.epoch() > known {
-            return Ok((shard, recovered));
+    let (shard, recovered) = loop {
+        let acquired = ShardLog::acquire(store, name, writer, Nonce::random())?;
+        if acquired.0.epoch() > known {
+            break acquired;
         }
+    };
+    for number in &recovered.damaged {
+        tracing::warn!(number, "checkpoint is damaged: going on from the one before it");
     }
+    // Versions that the owner before was told of are known from here on.
+    model.refresh()?;
+    Ok((shard, recovered))
 }
