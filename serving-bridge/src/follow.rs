@@ -104,7 +104,7 @@ impl Following {
                     is_held && served.version != version
                         || found.is_some_and(|found| found.is_quarantined)
                 };
-                if served.is_none_or(|served| is_unwanted(served)) {
+                if served.is_none_or(is_unwanted) {
                     self.fall_back(&current, Reason::NotLoaded);
                 }
                 Err(error)
