@@ -161,12 +161,7 @@ impl World {
         }
         let mut status = Status::begun(config, plan, shard.epoch());
         status.listen = handle.address();
-        status.checkpoint = checkpoint.as_ref().map(|checkpoint| Checkpointed {
-            number: checkpoint.number,
-            at_micros: meta.at_micros,
-            state_bytes: checkpoint.state.len() as u64,
-            digest: meta.digest.clone(),
-        });
+        status.checkpoint = checkpoint.as_ref().map(|found| Checkpointed::of(found, &meta));
         let controls = recover::controls(&model, &publication, journalled)?;
         let obeyed = controls.iter().filter_map(|(control, _)| control.registry_entry);
         let seen = obeyed.fold(recover::seen(&model, &meta), u64::max);

@@ -1,5 +1,5 @@
-//! `trueup append` and `trueup run` from end to end: a live run learns what a replay learns, through
-//! kills, takeovers and disks that fail.
+//! `trueup append` and `trueup run` from end to end: a live run learns what a replay learns,
+//! through kills, takeovers and disks that fail.
 
 mod append;
 mod disk;
