@@ -1,7 +1,6 @@
 //! Where a daemon stands: one value, shown as text, JSON and Prometheus metrics alike.
 
 use super::Config;
-use super::checkpoint::Meta;
 use super::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,7 +11,6 @@ use trueup_event::EventTime;
 use trueup_learner::effect::{Candidate, Score};
 use trueup_learner::join::Counts;
 use trueup_learner::step::Scoreboard;
-use trueup_registry::shard::Checkpoint;
 
 /// Where a daemon stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,14 +97,6 @@ pub(crate) struct Checkpointed {
     pub(crate) state_bytes: u64,
     /// The digest of the state.
     pub(crate) digest: String,
-}
-
-impl Checkpointed {
-    /// Of one that was found, with what it keeps beside the state.
-    pub(crate) fn of(found: &Checkpoint, meta: &Meta) -> Self {
-        let (number, state_bytes) = (found.number, found.state.len() as u64);
-        Self { number, at_micros: meta.at_micros, state_bytes, digest: meta.digest.clone() }
-    }
 }
 
 impl Status {
