@@ -278,6 +278,8 @@ impl<'a> Run<'a> {
             progress.check()?;
             let (stream, _) = self.engine.partitions()[index];
             match feeds[index].next()? {
+                // The live run waited here: what the others had was held back.
+                None if feeds[index].is_recorded() => break,
                 None => self.engine.end(index),
                 Some(batch) => {
                     self.see(stream, &batch)?;

@@ -209,13 +209,12 @@ impl Opened {
     /// # Errors
     /// When a column is missing or clashes, or a partition is not there from its beginning.
     pub(crate) fn feeds(&self, request: &ReadRequest) -> Result<Vec<Feed>, Error> {
-        let live = |source: Box<dyn LiveSource>| Feed::Live(source);
         Ok(match self {
             Self::Dataset(dataset) => vec![Feed::Reader(dataset.read(request)?)],
             Self::Log { folder, topic, offsets, .. } => {
                 let open = |(partition, (first, _)): (u32, &(u64, u64))| {
                     let reader = LogReader::open(folder, topic, partition, *first, request)?;
-                    Ok(live(Box::new(reader)))
+                    Ok(Feed::Log(Box::new(reader)))
                 };
                 (0..).zip(offsets).map(open).collect::<Result<_, Error>>()?
             }
@@ -223,7 +222,7 @@ impl Opened {
                 let open = |part: &RecordedPartition| {
                     let RecordedPartition { partition, first_offset, .. } = *part;
                     let source = recording.source(&event.name, partition, request, first_offset)?;
-                    Ok(live(Box::new(source)))
+                    Ok(Feed::Recorded(Box::new(source)))
                 };
                 event.partitions.iter().map(open).collect::<Result<_, Error>>()?
             }
@@ -242,8 +241,10 @@ pub(crate) enum Feed {
     Reader(Reader),
     /// A reader that several engines share.
     Taker(Taker),
-    /// A partition of a log or a recording.
-    Live(Box<dyn LiveSource>),
+    /// A partition of a log, as far as it goes now.
+    Log(Box<dyn LiveSource>),
+    /// A partition of a recording.
+    Recorded(Box<dyn LiveSource>),
 }
 
 impl Feed {
@@ -252,11 +253,16 @@ impl Feed {
         match self {
             Self::Reader(reader) => Ok(reader.next().transpose()?.map(Arc::new)),
             Self::Taker(taker) => taker.take().transpose().map_err(Error::Shared),
-            Self::Live(source) => match source.poll()? {
+            Self::Log(source) | Self::Recorded(source) => match source.poll()? {
                 Polled::Batch(batch) => Ok(Some(Arc::new(batch))),
                 Polled::Nothing | Polled::Ended => Ok(None),
             },
         }
+    }
+
+    /// Whether its end is where a live run waited for more.
+    pub(crate) const fn is_recorded(&self) -> bool {
+        matches!(self, Self::Recorded(_))
     }
 
     /// Rows passed over so far because their time is null.
@@ -264,7 +270,7 @@ impl Feed {
         match self {
             Self::Reader(reader) => reader.skipped_null_time(),
             Self::Taker(taker) => taker.skipped(),
-            Self::Live(source) => source.skipped_null_time(),
+            Self::Log(source) | Self::Recorded(source) => source.skipped_null_time(),
         }
     }
 }

@@ -194,6 +194,12 @@ impl GrowingFolder {
         &self.files
     }
 
+    /// The columns of the files that were seen, each with its first type.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.known
+    }
+
     /// Finds the place; false while it is not there.
     fn locate(&mut self) -> Result<bool, Error> {
         if self.location.is_none() {

@@ -4,8 +4,8 @@
 //! `cargo run --release -p trueup-serving-bridge --example load`
 //!
 //! Publishing costs time of the machine by itself. So the load is measured three times: with
-//! nothing published, with versions published to a registry that nobody follows, and with the same versions
-//! published and swapped in. The last against the second is what a swap costs.
+//! nothing published, with versions published to a registry that nobody follows, and with the same
+//! versions published and swapped in. The last against the second is what a swap costs.
 //!
 //! The load is open-loop: each request has an intended start, and its time counts from there, so
 //! that a stall is paid by every request it delays and not by one alone.

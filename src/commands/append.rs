@@ -67,6 +67,10 @@ pub(crate) struct Append {
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 
+    /// Set rows aside that are damaged though they were confirmed, and use their offsets again.
+    #[arg(long)]
+    accept_loss: bool,
+
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -173,16 +177,21 @@ impl Append {
         } else {
             RowFeed::of_files(source, setup.project.root(), &time, span)?
         };
-        let options = LogOptions { partitions: self.partitions, ..LogOptions::default() };
-        let writer = LogWriter::open(&folder, topic, options)?;
-        for cut in writer.cut_tails() {
-            warn(topic, cut);
-        }
-        if writer.partitions() > 1 && self.key.is_none() {
-            let count = writer.partitions();
+        let found = describe(&folder, topic)?.map(|found| found.partitions.len() as u32);
+        let count = found.or(self.partitions).unwrap_or(1);
+        if count > 1 && self.key.is_none() {
             let message = format!("the topic has {count} partitions: `{topic}`");
             let hint = "name the column that chooses the partition with `--key`".to_owned();
             return Err(Failure::Usage(message, Some(hint)));
+        }
+        let options = LogOptions {
+            partitions: self.partitions,
+            accepts_loss: self.accept_loss,
+            ..LogOptions::default()
+        };
+        let writer = LogWriter::open(&folder, topic, options)?;
+        for cut in writer.cut_tails() {
+            warn(topic, cut);
         }
         let key = self.key.clone().filter(|_| writer.partitions() > 1);
         let row_count = feed.row_count().unwrap_or(0);

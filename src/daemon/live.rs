@@ -32,12 +32,20 @@ pub(crate) fn run(config: &Config, handle: &Handle) -> Result<Status, Failure> {
         return Ok(Status::stopped_before_it_began(&config.name));
     };
     let (outside, begun) = Outside::begin(config, &plan, handle)?;
-    let mut live = Live::begin(config, handle, plan, begun, outside.sender())?;
+    let mut live = match Live::begin(config, handle, plan, begun, outside.sender()) {
+        Ok(live) => live,
+        Err(failure) => {
+            // It is told even when the queue is cut: then the world says why.
+            let _ = outside.sender().send(Work::Failed(failure.message()));
+            outside.join()?;
+            return Err(failure);
+        }
+    };
     let result = live.drive();
     let ended = match result {
         Ok(()) => live.end(),
         Err(failure) => {
-            live.fail(&failure);
+            live.sink.send(Work::Failed(failure.message()));
             Err(failure)
         }
     };
@@ -331,13 +339,6 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// Says why it ends; a restart goes on from the last checkpoint.
-    fn fail(&mut self, failure: &Failure) {
-        self.status.phase = Phase::Failed;
-        self.status.failure = Some(failure.message());
-        self.tell(None);
-    }
-
     fn tell(&mut self, waits_for: Option<usize>) {
         self.told = Instant::now();
         let status = self.now(waits_for);
@@ -369,17 +370,19 @@ impl<'a> Live<'a> {
                 is_caught_up: known.caught_up.is_some(),
             })
             .collect();
-        status.held_back_by = waits_for.filter(|_| known_more(&self.feeds)).and_then(|index| {
-            let known = self.feeds.get(index)?;
-            Some(format!("{} partition {}", known.feed.event, known.feed.partition.0))
-        });
+        status.held_back_by =
+            waits_for.filter(|index| has_more(&self.feeds, *index)).and_then(|index| {
+                let known = self.feeds.get(index)?;
+                Some(format!("{} partition {}", known.feed.event, known.feed.partition.0))
+            });
         status.clone()
     }
 }
 
-/// Whether some partition has events that wait for another.
-fn known_more(feeds: &[Known]) -> bool {
-    feeds.iter().any(|known| known.caught_up.is_none() && known.reach > EventTime::MIN)
+/// Whether some other partition has events that wait for this one.
+fn has_more(feeds: &[Known], index: usize) -> bool {
+    let here = feeds[index].reach.max(feeds[index].lifted);
+    feeds.iter().any(|known| known.reach > here)
 }
 
 /// The highest event time of a batch that may raise the watermark.

@@ -5,6 +5,7 @@ use super::{Config, Handle};
 use crate::failure::Failure;
 use crate::overrides;
 use crate::setup::Setup;
+use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
 use std::time::Duration;
 use trueup_backtest::publication::{Publication, SourceRecord};
@@ -87,7 +88,10 @@ impl Plan {
         let [questions, labels] = asked;
         let stream = |id, event: &str, source: &Source, request| -> Result<Stream, Failure> {
             let idle = setup.project.location(&setup.environment, event)?.idle;
-            let partitions = Opened::open(&source.at)?.partitions();
+            let partitions = match &source.at {
+                At::Files { .. } => vec![PartitionId(0)],
+                At::Log { .. } | At::Recording { .. } => Opened::open(&source.at)?.partitions(),
+            };
             let (event, source) = (event.to_owned(), source.clone());
             let idle = Duration::from_micros(idle.micros().unsigned_abs());
             Ok(Stream { id, event, source, idle, request, partitions })
@@ -162,18 +166,33 @@ fn schemas(setup: &Setup, definition: &Definition) -> Result<Option<Schemas>, Fa
     let mut schemas = Schemas::new();
     let pipeline = definition.pipeline();
     for event in [&pipeline.question.event, &pipeline.label.event] {
-        let opened = match Opened::open(&setup.source(event)?.at) {
-            Ok(opened) => opened,
-            Err(trueup_backtest::Error::NoTopic { .. }) => return Ok(None),
-            Err(trueup_backtest::Error::Connector(error)) if error.kind() == ErrorKind::Missing => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if opened.schema().fields().is_empty() {
-            return Ok(None);
-        }
-        schemas.insert(event.clone(), opened.schema());
+        let Some(columns) = columns(&setup.source(event)?)? else { return Ok(None) };
+        schemas.insert(event.clone(), columns);
     }
     Ok(Some(schemas))
+}
+
+/// The columns of a source; none while it has had no event.
+fn columns(source: &Source) -> Result<Option<SchemaRef>, Failure> {
+    let schema = match Opened::open(&source.at) {
+        Ok(opened) => opened.schema(),
+        Err(trueup_backtest::Error::NoTopic { .. }) => return Ok(None),
+        Err(trueup_backtest::Error::Connector(error)) => match (error.kind(), &source.at) {
+            (ErrorKind::Missing, _) => return Ok(None),
+            // One file that cannot be read is passed over, as it is when it comes later.
+            (ErrorKind::Corrupt | ErrorKind::Invalid, At::Files { location, base }) => {
+                let request = ReadRequest::new(QUESTIONS, source.time.clone(), Vec::new());
+                let mut folder = GrowingFolder::open(location, base, &request)?;
+                if folder.discover()?.is_empty() {
+                    return Err(error.into());
+                }
+                Arc::clone(folder.schema())
+            }
+            (ErrorKind::Corrupt | ErrorKind::Invalid | ErrorKind::Retry, _) => {
+                return Err(error.into());
+            }
+        },
+        Err(error) => return Err(error.into()),
+    };
+    Ok((!schema.fields().is_empty()).then_some(schema))
 }

@@ -223,7 +223,8 @@ impl Status {
             let reach = time(*reach);
             writeln!(
                 text,
-                "{event} {partition}  offset {next_offset}, {backlog_rows} waiting, read to {reach}, {state}"
+                "{event} {partition}  offset {next_offset}, {backlog_rows} waiting, \
+                 read to {reach}, {state}"
             )?;
         }
         for (name, counts) in [("questions", &self.questions), ("labels", &self.labels)] {
@@ -231,14 +232,16 @@ impl Status {
                 counts;
             writeln!(
                 text,
-                "{name:<11} {fed} = {learned} learned + {pending} pending + {expired} expired + {evicted} evicted + {orphan} orphan + {quarantined} quarantined + {late} late"
+                "{name:<11} {fed} = {learned} learned + {pending} pending + {expired} expired \
+                 + {evicted} evicted + {orphan} orphan + {quarantined} quarantined + {late} late"
             )?;
         }
         let [primary, corrected, served] =
             self.scores.map(|score| score.map_or("none".to_owned(), |s| format!("{:.2}", s.mae)));
         writeln!(
             text,
-            "error       {primary} primary, {corrected} corrected, {served} as served ({}, mean absolute)",
+            "error       {primary} primary, {corrected} corrected, {served} as served \
+             ({}, mean absolute)",
             self.unit
         )?;
         let newest = number(self.versions.newest);
@@ -265,7 +268,7 @@ impl Status {
         metrics.one(
             "trueup_build_info",
             "gauge",
-            "1",
+            "The program.",
             &[("version", env!("CARGO_PKG_VERSION"))],
             1.0,
         );

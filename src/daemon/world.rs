@@ -26,16 +26,18 @@ use trueup_learner::effect::Candidate;
 use trueup_learner::orders::Stored;
 use trueup_registry::shard::{JournalledControl, Record};
 use trueup_registry::{
-    AliasName, AliasState, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, ShardLog,
-    ShardName, Store, Writer,
+    AliasName, AliasState, Commit, ErrorKind, ModelRegistry, NewVersion, Nonce, Recovered,
+    ShardLog, ShardName, Store, Writer,
 };
 
 /// Effects that may wait for the world.
-const QUEUE: usize = 512;
+const QUEUE: usize = 64;
 /// Versions that are published together at most.
-const GROUP: usize = 256;
+const GROUP: usize = 64;
 /// How often the registry is asked for a person's word.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
+/// A file that is still half written after so long is nobody's, in microseconds.
+const STALE_MICROS: i64 = 3_600_000_000;
 /// How long an owner before may take to give up the recording.
 const CLAIM_WAIT: Duration = Duration::from_secs(30);
 
@@ -53,6 +55,8 @@ pub(crate) enum Work {
     Checkpoint { meta: Box<Meta>, state: Vec<u8>, status: Box<Status> },
     /// Where the run stands.
     Status(Box<Status>),
+    /// Why the run ends; a restart goes on from the last checkpoint.
+    Failed(String),
 }
 
 /// A person's word about what serves.
@@ -137,11 +141,12 @@ impl World {
         let name = stores::shard_name(&plan.spec.name)?;
         let publication = plan.publication();
         let mut model = stores::registry(&config.setup)?.model(&stores::model_name(&config.name)?);
+        model.refresh()?;
         if !config.fresh {
             recover::admit(&store, &name, &publication)?;
         }
         let writer = format!("trueup {}", std::process::id());
-        let (mut shard, recovered) = ShardLog::acquire(&store, &name, &writer, Nonce::random())?;
+        let (mut shard, recovered) = acquire(&store, &name, &writer, &model)?;
         // Versions that the owner before was told of are known from here on.
         model.refresh()?;
         for number in &recovered.damaged {
@@ -161,6 +166,7 @@ impl World {
         }
         let mut status = Status::begun(config, plan, shard.epoch());
         status.listen = handle.address();
+        status.versions.newest = model.state().versions().keys().next_back().copied();
         status.checkpoint = checkpoint.as_ref().map(|found| Checkpointed::of(found, &meta));
         let controls = recover::controls(&model, &publication, journalled)?;
         let obeyed = controls.iter().filter_map(|(control, _)| control.registry_entry);
@@ -168,7 +174,6 @@ impl World {
         let events = [0, 1].map(|side| plan.streams[side].event.clone());
         let owner = (name.clone(), shard.epoch());
         let letters = Letters::begin(handle, &store, owner, events, meta.letter_files)?;
-        let record = config.setup.environment.record.as_ref();
         let mut world = Self {
             handle: handle.clone(),
             queue,
@@ -181,7 +186,7 @@ impl World {
             versions: Vec::new(),
             letters,
             recorder: None,
-            keep: record.and_then(|record| record.keep),
+            keep: config.setup.environment.record.as_ref().and_then(|record| record.keep),
             seen,
             told: seen,
             watched: Instant::now(),
@@ -263,6 +268,9 @@ impl World {
             }
             Work::Checkpoint { meta, state, status } => self.checkpoint(*meta, state, *status)?,
             Work::Status(status) => self.take_status(*status)?,
+            Work::Failed(why) => {
+                (self.status.phase, self.status.failure) = (Phase::Failed, Some(why));
+            }
         }
         Ok(())
     }
@@ -300,6 +308,9 @@ impl World {
         let commit = self.commit("began");
         let (name, epoch) = (self.name.clone(), self.shard.epoch());
         retry(&self.handle, || self.model.announce(&name, epoch, &commit))?;
+        // What runs that were killed have left half written.
+        let stale = now_micros() - STALE_MICROS;
+        retry_store(&self.handle, || self.store.sweep(stale))?;
         Ok(())
     }
 
@@ -434,5 +445,22 @@ impl World {
             self.store.put(&stores::path_of_status(&self.publication.shard), &text)
         })?;
         Ok(())
+    }
+}
+
+/// Takes the shard over. Where its log was removed, epochs begin anew: those that the registry
+/// knows are passed over.
+fn acquire(
+    store: &Arc<dyn Store>,
+    name: &ShardName,
+    writer: &str,
+    model: &ModelRegistry,
+) -> Result<(ShardLog, Recovered), Failure> {
+    let known = model.state().writers().get(name).copied().unwrap_or(0);
+    loop {
+        let (shard, recovered) = ShardLog::acquire(store, name, writer, Nonce::random())?;
+        if shard.epoch() > known {
+            return Ok((shard, recovered));
+        }
     }
 }

@@ -45,7 +45,8 @@ pub(super) struct Opened {
 
 impl PartitionWriter {
     /// Opens a partition: what is not sound at its end is cut off and kept aside.
-    pub(super) fn open(topic: &Path, partition: u32) -> Result<Opened, Error> {
+    /// Rows that were confirmed are given up only if that is asked for.
+    pub(super) fn open(topic: &Path, partition: u32, accepts_loss: bool) -> Result<Opened, Error> {
         let folder = segment::partition_folder(topic, partition);
         disk::create_folder(&folder)?;
         disk::sweep(&folder)?;
@@ -65,6 +66,10 @@ impl PartitionWriter {
             None => (0, Prefix { bytes: 0, next_offset: 0 }),
         };
         let path = folder.join(segment::frames_name(first_offset));
+        let confirmed_rows = promised.saturating_sub(prefix.next_offset);
+        if confirmed_rows > 0 && !accepts_loss {
+            return Err(lost(&path, prefix.next_offset, promised));
+        }
         let cannot = |error| Error::disk("cannot open the segment", &path, error);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
@@ -75,7 +80,6 @@ impl PartitionWriter {
         file.seek(SeekFrom::End(0)).map_err(cannot)?;
         file.sync_all().map_err(cannot)?;
         disk::sync_folder(&folder).map_err(cannot)?;
-        let confirmed_rows = promised.saturating_sub(prefix.next_offset);
         let bytes = length - prefix.bytes;
         let next_offset = prefix.next_offset;
         let cut = CutTail { partition, bytes, kept_in, next_offset, confirmed_rows };
@@ -175,6 +179,17 @@ impl PartitionWriter {
     fn failed(&self, error: std::io::Error) -> Error {
         Error::disk("cannot write to the log", &self.path, error)
     }
+}
+
+/// Rows that were confirmed cannot be read any more.
+fn lost(path: &Path, next_offset: u64, promised: u64) -> Error {
+    let path = path.display();
+    Error::corrupt(format!("rows {next_offset} to {promised} of a log are damaged: `{path}`"))
+        .with_hint(
+            "restore the file from a copy; or `trueup append --accept-loss` sets them aside and \
+             gives their offsets to new rows, and what was learned from them must be learned anew \
+             with `trueup run --fresh`",
+        )
 }
 
 /// Rows of one schema, encoded.

@@ -33,6 +33,9 @@ pub struct LogOptions {
     pub sync_bytes: u64,
     /// What is kept.
     pub retention: Retention,
+    /// Whether rows that were confirmed and are damaged are set aside, and their offsets used
+    /// again. Otherwise such a topic is refused.
+    pub accepts_loss: bool,
 }
 
 impl Default for LogOptions {
@@ -43,6 +46,7 @@ impl Default for LogOptions {
             sync_every: Duration::from_millis(50),
             sync_bytes: 4 << 20,
             retention: Retention::default(),
+            accepts_loss: false,
         }
     }
 }
@@ -72,7 +76,8 @@ impl LogWriter {
     /// partitions are cut off; [`LogWriter::cut_tails`] tells which.
     ///
     /// # Errors
-    /// If another process is writing to it, the options do not fit it, or the disk fails.
+    /// If another process is writing to it, the options do not fit it, rows that were confirmed are
+    /// damaged, or the disk fails.
     pub fn open(folder: &Path, topic: &str, options: LogOptions) -> Result<Self, Error> {
         let topic = disk::named_folder(folder, topic)?;
         disk::create_folder(&topic)?;
@@ -83,7 +88,7 @@ impl LogWriter {
         let sealer = Sealer::start()?;
         let (mut partitions, mut cut) = (Vec::new(), Vec::new());
         for number in 0..settings.partitions {
-            let opened = PartitionWriter::open(&topic, number)?;
+            let opened = PartitionWriter::open(&topic, number, options.accepts_loss)?;
             for path in opened.unsealed {
                 sealer.send(Job::Seal(path));
             }

@@ -159,7 +159,7 @@ fn a_second_writer_is_told_who_the_first_is() {
     let folder = tempfile::tempdir().unwrap();
     let first = LogWriter::open(folder.path(), "trips", options()).unwrap();
     let error = LogWriter::open(folder.path(), "trips", options()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.kind(), ErrorKind::Retry);
     assert!(error.to_string().contains(&format!("process {} ", std::process::id())), "{error}");
     drop(first);
     LogWriter::open(folder.path(), "trips", options()).unwrap();

@@ -90,7 +90,12 @@ fn damage_to_confirmed_rows_is_told_of_and_never_read() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("damaged at offset 10"), "{error}");
     drop(writer);
-    let writer = LogWriter::open(folder, "log", options()).unwrap();
+    let refused = LogWriter::open(folder, "log", options()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt);
+    assert!(refused.to_string().contains("rows 10 to 30 of a log are damaged"), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "a refusal changes nothing");
+    let options = LogOptions { accepts_loss: true, ..options() };
+    let writer = LogWriter::open(folder, "log", options).unwrap();
     assert_eq!(writer.cut_tails()[0].confirmed_rows, 20);
     assert_eq!(ids(folder), Vec::from_iter(0..10));
 }

@@ -108,7 +108,8 @@ pub static ENVIRONMENT: Section = Section {
             shape: Shape::Table(&RECORD),
             need: Need::Optional("live runs record nothing"),
             example: "{ keep = \"90d\" }",
-            about: "records the streams of live runs as Parquet files, so that they can be replayed",
+            about: "records the streams of live runs as Parquet files, so that they can be \
+                    replayed",
         },
     ],
     excludes: &[],
@@ -155,8 +156,8 @@ static LOCATION: Shape = Shape::Either(&[Shape::Text, Shape::Table(&STREAM)]);
 /// A location that is no text.
 pub static STREAM: Section = Section {
     title: "a location",
-    about: "Where an event lives, with what a live run needs to know. A text is the same as `files` \
-            alone.",
+    about: "Where an event lives, with what a live run needs to know. A text is the same as \
+            `files` alone.",
     keys: &[
         Key {
             name: "files",

@@ -4,15 +4,20 @@ use crate::support::{base, delta, learner, memory, model, person, publish};
 use std::sync::Arc;
 use trueup_registry::{AliasName, ErrorKind, Expect, ModelRegistry, Problem, RollbackTo, Store};
 
-/// A small model with every kind of file.
+/// A small model with every kind of file; checkpoint and hint come with the hundredth entry.
 fn small() -> Arc<dyn Store> {
+    with_entries(101)
+}
+
+/// A model whose log has so many entries.
+fn with_entries(last: i64) -> Arc<dyn Store> {
     let store = memory();
     let mut model = model(&store);
     publish(&mut model, base("a"), 1);
     publish(&mut model, delta("b", "a"), 2);
     let alias = AliasName::champion();
     model.rollback(&alias, RollbackTo::Previous, Expect::Anything, &person(3)).unwrap();
-    for number in 4..=101 {
+    for number in 4..=last {
         model.tag(1, "round", &number.to_string(), &person(number)).unwrap();
     }
     assert_eq!(model.verify().unwrap(), []);
@@ -24,7 +29,7 @@ fn files(store: &Arc<dyn Store>) -> Vec<(String, Vec<u8>)> {
     listed.into_iter().map(|l| (l.path.clone(), store.read(&l.path).unwrap().unwrap())).collect()
 }
 
-/// The files whose every byte is tried: all but most of the tags.
+/// The files that are tried: all but most of the tags.
 fn telling(files: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
     let is_telling = |path: &str| {
         let number = path.rsplit_once("log/").and_then(|(_, name)| name[..20].parse::<u64>().ok());
@@ -40,12 +45,23 @@ fn is_found(model: &ModelRegistry, path: &str, what: &str) {
 
 #[test]
 fn every_changed_byte_and_every_cut_is_found_and_named() {
-    let store = small();
-    let model = model(&store);
+    let tried = changed_and_cut(&with_entries(4), usize::MAX);
+    assert!(tried > 6_000, "{tried}");
+}
+
+/// Each verification reads the whole model, so long files are tried at a stride.
+#[test]
+fn changes_and_cuts_of_checkpoint_and_hint_are_found_and_named() {
+    let tried = changed_and_cut(&small(), 150);
+    assert!(tried > 1_000, "{tried}");
+}
+
+/// Changes and cuts every file at so many places at most, and gives how many were tried.
+fn changed_and_cut(store: &Arc<dyn Store>, places_max: usize) -> usize {
+    let model = model(store);
     let mut tried = 0;
-    for (path, bytes) in telling(files(&store)) {
-        // Each verification reads the whole model, so long files are tried at a stride.
-        let stride = bytes.len().div_ceil(150);
+    for (path, bytes) in telling(files(store)) {
+        let stride = bytes.len().div_ceil(places_max);
         let mut damaged = bytes.clone();
         for at in (0..bytes.len()).step_by(stride) {
             damaged[at] ^= 1 << (at % 8);
@@ -58,8 +74,8 @@ fn every_changed_byte_and_every_cut_is_found_and_named() {
         }
         store.put(&path, &bytes).unwrap();
     }
-    assert!(tried > 1_000, "{tried}");
     assert_eq!(model.verify().unwrap(), []);
+    tried
 }
 
 /// What a reader holds is either what was written or nothing, whatever byte is changed.

@@ -219,9 +219,13 @@ impl Gc {
         };
         let mode = if self.dry_run { GcMode::DryRun } else { GcMode::Apply };
         let plan = model.gc(&policy, mode, &commit(None, "collected"))?;
-        let verb = if self.dry_run { "would give up" } else { "gave up" };
+        let [gave, deleted] = match self.dry_run {
+            true => ["would give up", "delete"],
+            false => ["gave up", "deleted"],
+        };
         let line = format!(
-            "{verb} {} versions and delete {} files of {} bytes; {} more go after the grace period",
+            "{gave} {} versions and {deleted} {} files of {} bytes; {} more go after the grace \
+             period",
             plan.versions.len(),
             plan.files.len(),
             plan.size_bytes(),

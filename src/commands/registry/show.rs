@@ -113,7 +113,7 @@ impl Verify {
             vec![finding.path.clone(), problem, finding.detail.clone()]
         }));
         if findings.is_empty() {
-            rows = vec![vec![format!("{} models, every file is whole", names.len())]];
+            rows = vec![vec![format!("every file of {} model(s) is whole", names.len())]];
         }
         print(context, &findings, &rows);
         Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })

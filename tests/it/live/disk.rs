@@ -119,3 +119,18 @@ fn a_damaged_entry_of_the_registry_ends_a_run() {
     once(&project);
     assert_eq!(versions(&state), before);
 }
+
+#[test]
+fn a_log_that_was_replaced_ends_a_run_and_its_status_says_so() {
+    let project = logged();
+    once(&project);
+    let before = versions(&project.path(".trueup"));
+    std::fs::remove_dir_all(project.path(".trueup/log")).unwrap();
+    project.run("append --env live --from local flight_eta --until 2013-01-02").ok();
+    let words = ["lies beyond the end", "hint: "];
+    project.run("run flight_eta --env live --once").fails(3, &words);
+    let shown = project.run("status flight_eta --env live");
+    assert_eq!(shown.code, 1, "{shown}");
+    assert!(shown.stdout.contains("lies beyond the end"), "{shown}");
+    assert_eq!(versions(&project.path(".trueup")), before);
+}

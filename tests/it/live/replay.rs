@@ -12,6 +12,29 @@ fn a_log_is_learned_from_as_its_recording_is() {
 }
 
 #[test]
+fn a_run_that_was_stopped_while_one_stream_was_ahead() {
+    let project = week();
+    project.edit(
+        "trueup.toml",
+        "{ log = \"departures\" }",
+        "{ log = \"departures\", idle = \"1h\" }",
+    );
+    project.run("append --env live --from local flight_eta --until 2013-01-04").ok();
+    // Labels go on for days after the last question; without a lift they are held back.
+    project
+        .run("append --env live arrivals=data/samples/flights/arrivals.parquet --since 2013-01-04")
+        .ok();
+    let daemon = Running::start(&project, "run flight_eta --env live --checkpoint-every 0.1");
+    wait_for(&project, "all departures are merged", |status| {
+        status["partitions"][0]["is_caught_up"] == true
+    });
+    daemon.terminate();
+    assert_eq!(daemon.ends().0, 0);
+    left(&project);
+    assert_replays(&project);
+}
+
+#[test]
 fn two_partitions_by_key() {
     let project = week();
     let append = "append --env live --from local flight_eta --partitions 2";

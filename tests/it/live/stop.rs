@@ -29,7 +29,10 @@ fn of_two_runs_the_older_one_is_fenced_and_nothing_is_doubled() {
     let project = logged();
     let older = Running::start(&project, "run flight_eta --env live --checkpoint-every 0.05");
     wait_for(&project, "it runs", |status| status["merged"].as_u64() > Some(100));
+    let began = Instant::now();
     once(&project);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(15), "the older one gives way at once: {took:?}");
     let (code, said) = older.ends();
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("fenced"), "{said}");
