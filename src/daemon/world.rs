@@ -141,6 +141,7 @@ impl World {
         let name = stores::shard_name(&plan.spec.name)?;
         let publication = plan.publication();
         let mut model = stores::registry(&config.setup)?.model(&stores::model_name(&config.name)?);
+        model.refresh()?;
         if !config.fresh {
             recover::admit(&store, &name, &publication)?;
         }
@@ -168,7 +169,6 @@ impl World {
         let events = [0, 1].map(|side| plan.streams[side].event.clone());
         let owner = (name.clone(), shard.epoch());
         let letters = Letters::begin(handle, &store, owner, events, meta.letter_files)?;
-        let record = config.setup.environment.record.as_ref();
         let mut world = Self {
             handle: handle.clone(),
             queue,
@@ -181,7 +181,7 @@ impl World {
             versions: Vec::new(),
             letters,
             recorder: None,
-            keep: record.and_then(|record| record.keep),
+            keep: config.setup.environment.record.as_ref().and_then(|record| record.keep),
             seen,
             told: seen,
             watched: Instant::now(),
