@@ -59,18 +59,25 @@ pub(crate) fn recorded_job(
     let definition = overrides::definition(&setup.project, name, sets)?;
     let mut schemas = Schemas::new();
     for event in recording.events() {
-        for part in event.partitions.iter().filter(|part| part.first_offset > 0) {
-            let (name, partition, first) = (&event.name, part.partition.0, part.first_offset);
-            words::say(&format!(
-                "warning: recording of {name} partition {partition} begins at offset {first}: \
-                 a run that began before it learned something else"
-            ));
-        }
         schemas.insert(event.name.clone(), event.schema.clone());
+    }
+    if let Some(place) = beginning(&recording) {
+        words::say(&format!(
+            "warning: {place}: this is not the run that was recorded, and what people said is left out"
+        ));
     }
     let job = setup.job_of(&definition, &schemas)?;
     let model = setup_model(setup, name)?;
     over_recording(job, &folder, &model)
+}
+
+/// Where a recording begins, if that is not where its run began.
+pub(crate) fn beginning(recording: &Recording) -> Option<String> {
+    let partitions = recording.events().iter().flat_map(|event| {
+        event.partitions.iter().map(|part| (&event.name, part.partition.0, part.first_offset))
+    });
+    let (name, partition, first) = partitions.into_iter().find(|(_, _, first)| *first > 0)?;
+    Some(format!("the recording of {name} partition {partition} begins at offset {first}"))
 }
 
 /// A job that reads a recording instead.
@@ -86,8 +93,14 @@ pub(crate) fn over_recording(
     job.questions = at(&job.spec.question.event, &job.questions);
     job.labels = at(&job.spec.label.event, &job.labels);
     let digest = Publication::new(&job.spec, &job.spec.name).definition_digest().to_owned();
-    for recorded in Recording::open(folder)?.controls() {
+    let recording = Recording::open(folder)?;
+    let is_cut = beginning(&recording).is_some();
+    for recorded in recording.controls() {
         let control = recorded.control.clone();
+        // The others have their place after so many events from the very first on.
+        if is_cut && !matches!(control, Control::Lift { .. } | Control::Discover { .. }) {
+            continue;
+        }
         let version = match control {
             Control::Promote { version } | Control::Rollback { version } => version,
             Control::Retrain { from } => from,

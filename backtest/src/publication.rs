@@ -112,6 +112,24 @@ pub struct Publication {
     definition_digest: String,
 }
 
+impl SourceRecord {
+    /// Where events were read from. Of an address, what may be a secret is left out: user,
+    /// password and query.
+    #[must_use]
+    pub fn new(event: &str, kind: &str, location: &str, files: Vec<FileRecord>) -> Self {
+        let location = match location.split_once("://") {
+            None => location.to_owned(),
+            Some((scheme, rest)) => {
+                let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+                let path = path.split_once('?').map_or(path, |(path, _)| path);
+                format!("{scheme}://{host}/{path}")
+            }
+        };
+        Self { event: event.to_owned(), kind: kind.to_owned(), location, files }
+    }
+}
+
 impl Publication {
     /// Of a definition; where events come from is filled in by the caller.
     #[must_use]
@@ -249,4 +267,17 @@ pub fn stored(model: &ModelRegistry, version: u64) -> Result<Stored, Error> {
         stored.training.push((form, model.read_slice(&part.training)?));
     }
     Ok(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SourceRecord;
+
+    #[test]
+    fn secrets_of_an_address_are_left_out() {
+        let told = |location| SourceRecord::new("trips", "files", location, Vec::new()).location;
+        assert_eq!(told("s3://key:secret@bucket/a/*.parquet?sig=abc"), "s3://bucket/a/*.parquet");
+        assert_eq!(told("s3://bucket"), "s3://bucket/");
+        assert_eq!(told("data/trips?.parquet"), "data/trips?.parquet");
+    }
 }

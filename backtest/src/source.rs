@@ -79,7 +79,7 @@ impl Place {
                 }
             }
         }
-        Ok(SourceRecord { event, kind: kind.to_owned(), location, files: records })
+        Ok(SourceRecord::new(&event, kind, &location, records))
     }
 }
 

@@ -203,6 +203,7 @@ impl Step {
                 artifact::apply(learner, part, Form::Base, &bytes).expect("it is its own kind");
             }
         }
+        self.cursor.trained_until = stored.map(|stored| stored.trained_until);
         self.gate.restart();
         // Answers that the learners gave before say nothing of what they are now.
         self.cursor.anew_since = self.cursor.now;

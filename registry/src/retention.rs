@@ -62,7 +62,11 @@ pub(crate) fn doomed(state: &State, policy: &GcPolicy) -> Vec<u64> {
     for (alias, found) in state.aliases() {
         kept.extend(found.version);
         kept.extend(state.previous(alias));
+        // A run that is replayed obeys what a person said, and needs the version again.
+        let by_person = state.history(alias).filter(|moved| moved.is_by_person);
+        kept.extend(by_person.filter_map(|moved| moved.to));
     }
+    kept.retain(|version| state.versions().contains_key(version));
     let chosen: Vec<u64> = kept.iter().copied().collect();
     for version in chosen {
         // A version whose chain is broken is kept as it is.

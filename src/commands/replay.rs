@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, sync_channel};
 use trueup_backtest::publication::{self, FileRecord, Input, Publication, Record};
 use trueup_backtest::{Error, Job, Options, Output, publication_of, replay};
+use trueup_connector::recording::Recording;
 use trueup_registry::{Digest, ModelRegistry, VersionSummary};
 
 /// Rebuild a published version from its inputs, and compare.
@@ -92,6 +93,12 @@ fn job(
             );
             return Err(Failure::Operation(anyhow::anyhow!(message), Some(hint)));
         };
+        if let Some(place) = publishing::beginning(&Recording::open(&folder)?) {
+            let message =
+                format!("{place}: its first events are gone, and no version can be rebuilt");
+            let hint = "let `keep` of `record` be longer, so that later runs can be rebuilt";
+            return Err(Failure::Operation(anyhow::anyhow!(message), Some(hint.to_owned())));
+        }
         job = publishing::over_recording(job, &folder, model)?;
     }
     if let Some(from) = record.warm_start {

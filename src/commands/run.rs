@@ -28,7 +28,8 @@ pub(crate) struct Run {
     #[arg(long)]
     once: bool,
 
-    /// Begin anew from the first event; published versions stay.
+    /// Begin anew from the first event. Published versions stay; recording and dead letters of
+    /// earlier runs are removed.
     #[arg(long)]
     fresh: bool,
 

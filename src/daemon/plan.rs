@@ -123,8 +123,8 @@ impl Plan {
                 At::Log { topic, .. } => ("log", topic.clone()),
                 At::Recording { event, .. } => ("recording", event.clone()),
             };
-            let (event, kind) = (stream.event.clone(), kind.to_owned());
-            publication.sources.push(SourceRecord { event, kind, location, files: Vec::new() });
+            let record = SourceRecord::new(&stream.event, kind, &location, Vec::new());
+            publication.sources.push(record);
             let parts = stream.partitions.iter();
             publication.partitions.extend(parts.map(|part| (stream.event.clone(), part.0)));
         }

@@ -35,6 +35,23 @@ fn blobs(store: &Arc<dyn Store>) -> usize {
 }
 
 #[test]
+fn what_a_person_promoted_is_kept_for_replays() {
+    let store = memory();
+    let mut model = model(&store);
+    for id in ["a", "b", "c", "d", "e"] {
+        publish(&mut model, base(id), 1);
+    }
+    let champion = AliasName::champion();
+    for version in [2, 3, 4, 5] {
+        let commit = if version == 2 { person(2) } else { learner(1, 2) };
+        let commit = trueup_registry::Commit { seen: u64::MAX, ..commit };
+        model.promote(&champion, version, Expect::Anything, &commit).unwrap();
+    }
+    gc(&mut model, &strict(LATER));
+    assert_eq!(versions(&model), [2, 4, 5], "2 a person's, 4 the one before the champion 5");
+}
+
+#[test]
 fn what_aliases_name_and_are_made_of_is_kept() {
     let store = memory();
     let mut model = model(&store);
