@@ -63,7 +63,8 @@ pub(crate) fn recorded_job(
     }
     if let Some(place) = beginning(&recording) {
         words::say(&format!(
-            "warning: {place}: this is not the run that was recorded, and what people said is left out"
+            "warning: {place}: this is not the run that was recorded, and what people said is left \
+             out"
         ));
     }
     let job = setup.job_of(&definition, &schemas)?;
