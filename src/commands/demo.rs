@@ -46,7 +46,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(&self, project: &Path) -> Result<ExitCode, Failure> {
-        let (setup, name, _made) = self.project(project)?;
+        let (setup, name) = self.project(project)?;
         let stage = Stage::build(&setup, &name)?;
         let stop = Stop::default();
         signals::listen(&stop)?;
@@ -68,18 +68,18 @@ impl Demo {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The project at hand and a pipeline of it, or a made-up one in a folder for the time being.
-    fn project(
-        &self,
-        folder: &Path,
-    ) -> Result<(Setup, String, Option<tempfile::TempDir>), Failure> {
-        let (setup, made) = match Setup::load(folder, None) {
-            Ok(setup) => (setup, None),
+    /// The project at hand and a pipeline of it, or a made-up one in a folder of its own, which
+    /// stays for those who go on.
+    fn project(&self, folder: &Path) -> Result<(Setup, String), Failure> {
+        let setup = match Setup::load(folder, None) {
+            Ok(setup) => setup,
             Err(failure) if self.name.is_some() => return Err(failure),
             Err(_) => {
-                let made = tempfile::tempdir().map_err(anyhow::Error::from)?;
-                Init::template_in(made.path())?;
-                (Setup::load(made.path(), None)?, Some(made))
+                let made = tempfile::Builder::new().prefix("trueup-demo-").tempdir();
+                let made = made.map_err(anyhow::Error::from)?.keep();
+                Init::template_in(&made)?;
+                words::say(&format!("no project here: one is made up in {}", made.display()));
+                Setup::load(&made, None)?
             }
         };
         let first = || setup.project.definition_names().into_iter().next();
@@ -87,7 +87,7 @@ impl Demo {
             let hint = "`trueup init demo` makes a project that has one".to_owned();
             Failure::Usage("the project has no pipeline".to_owned(), Some(hint))
         })?;
-        Ok((setup, name, made))
+        Ok((setup, name))
     }
 }
 
