@@ -1,6 +1,5 @@
 //! Replays and the registry: warm starts, recordings with their control inputs, publishing.
 
-use crate::daemon::now_micros;
 use crate::failure::Failure;
 use crate::setup::Setup;
 use crate::{overrides, stores, words};
@@ -15,7 +14,7 @@ use trueup_learner::effect::Candidate;
 use trueup_learner::orders::Order;
 use trueup_learner::spec::Spec;
 use trueup_pipeline::Schemas;
-use trueup_registry::{AliasName, Commit, ModelRegistry, Nonce};
+use trueup_registry::{AliasName, Commit, ModelRegistry};
 
 /// Versions that are published together at most.
 const GROUP: usize = 256;
@@ -69,7 +68,7 @@ pub(crate) fn recorded_job(
     }
     let job = setup.job_of(&definition, &schemas)?;
     let model = setup_model(setup, name)?;
-    over_recording(job, &folder, &model)
+    over_recording(job, (&folder, &recording), &model)
 }
 
 /// Where a recording begins, if that is not where its run began.
@@ -81,10 +80,10 @@ pub(crate) fn beginning(recording: &Recording) -> Option<String> {
     Some(format!("the recording of {name} partition {partition} begins at offset {first}"))
 }
 
-/// A job that reads a recording instead.
+/// A job that reads the recording in a folder instead.
 pub(crate) fn over_recording(
     mut job: Job,
-    folder: &Path,
+    (folder, recording): (&Path, &Recording),
     model: &ModelRegistry,
 ) -> Result<Job, Failure> {
     let at = |event: &str, source: &Source| Source {
@@ -93,24 +92,15 @@ pub(crate) fn over_recording(
     };
     job.questions = at(&job.spec.question.event, &job.questions);
     job.labels = at(&job.spec.label.event, &job.labels);
-    let digest = Publication::new(&job.spec, &job.spec.name).definition_digest().to_owned();
-    let recording = Recording::open(folder)?;
-    let is_cut = beginning(&recording).is_some();
+    let digest = publication::digest_of(&job.spec);
+    let is_cut = beginning(recording).is_some();
     for recorded in recording.controls() {
         let control = recorded.control.clone();
         // The others have their place after so many events from the very first on.
         if is_cut && !matches!(control, Control::Lift { .. } | Control::Discover { .. }) {
             continue;
         }
-        let version = match control {
-            Control::Promote { version } | Control::Rollback { version } => version,
-            Control::Retrain { from } => from,
-            Control::Lift { .. } | Control::Discover { .. } | Control::Drain => 0,
-        };
-        let mut stored = None;
-        if version > 0 && publication::record(model, version)?.definition_digest == digest {
-            stored = Some(publication::stored(model, version)?);
-        }
+        let stored = publication::named(model, &control, &digest)?;
         job.orders.push(Order { position: recorded.position, control, stored });
     }
     Ok(job)
@@ -159,14 +149,7 @@ fn publish_all(
             Err(_) => is_open = false,
         }
         if versions.len() >= GROUP || (!is_open && !versions.is_empty()) {
-            let commit = Commit {
-                actor: "trueup backtest".to_owned(),
-                reason: "replayed".to_owned(),
-                at_micros: now_micros(),
-                nonce: Nonce::random(),
-                writer: None,
-                seen,
-            };
+            let commit = Commit { seen, ..stores::by_person("trueup backtest", "replayed") };
             count += versions.len() as u64;
             let published = model.publish(&versions, &commit)?;
             // Its own moves do not stand in its way.

@@ -3,13 +3,14 @@
 //! Beneath `state`: `registry/` has the models and is all that serving needs, `shards/` the logs of
 //! learning, `log/` the embedded log, `recordings/`, `dead_letters/` and `status/` what they say.
 
+use crate::daemon::now_micros;
 use crate::failure::Failure;
 use crate::setup::Setup;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trueup_connector::Store as Found;
 use trueup_registry::store::{Disk, Objects};
-use trueup_registry::{ModelName, Registry, ShardName, Store};
+use trueup_registry::{AliasName, Commit, ModelName, Nonce, Registry, ShardName, Store};
 
 /// The registry of the environment.
 pub(crate) fn registry(setup: &Setup) -> Result<Registry, Failure> {
@@ -51,6 +52,26 @@ pub(crate) fn model_name(pipeline: &str) -> Result<ModelName, Failure> {
 /// A pipeline as the name of a shard.
 pub(crate) fn shard_name(pipeline: &str) -> Result<ShardName, Failure> {
     ShardName::new(pipeline).map_err(|error| not_a_name(pipeline, &error))
+}
+
+/// An alias as it is written on the command line.
+pub(crate) fn alias_name(alias: &str) -> Result<AliasName, Failure> {
+    AliasName::new(alias).map_err(|error| {
+        let message = format!("not the name of an alias: `{alias}`");
+        Failure::Usage(message, Some(error.to_string()))
+    })
+}
+
+/// A commit that no shard makes by itself.
+pub(crate) fn by_person(actor: &str, reason: &str) -> Commit {
+    Commit {
+        actor: actor.to_owned(),
+        reason: reason.to_owned(),
+        at_micros: now_micros(),
+        nonce: Nonce::random(),
+        writer: None,
+        seen: 0,
+    }
 }
 
 /// Where a run says how it stands.

@@ -67,3 +67,8 @@ pub(crate) fn check_address(
 pub(crate) fn interrupted() -> ! {
     std::process::exit(130)
 }
+
+/// A version of the registry by its number, or the word for none.
+pub(crate) fn version(number: Option<u64>) -> String {
+    number.map_or("none".to_owned(), |number| number.to_string())
+}

@@ -1,5 +1,6 @@
 //! What can stop a replay.
 
+use trueup_learner::artifact::DecodeError;
 use trueup_learner::engine::InputError;
 use trueup_learner::features::InvalidFeature;
 use trueup_learner::learners::BuildError;
@@ -52,6 +53,9 @@ pub enum Error {
     /// Reading the registry.
     #[error(transparent)]
     Registry(#[from] trueup_registry::Error),
+    /// An artifact is not of the learner that its definition names.
+    #[error(transparent)]
+    Artifact(#[from] DecodeError),
     /// The record or the definition of a version is not what this program writes.
     #[error("the record of version `{version}` cannot be read: {error}")]
     Record {
@@ -77,7 +81,8 @@ impl Error {
             Self::NoTopic { .. } => Some("append events to it with `trueup append`"),
             Self::NotRecorded { .. } => Some("set `record` in the environment and run it first"),
             Self::Record { .. } => Some("read it with the version of this program that wrote it"),
-            Self::Input(_)
+            Self::Artifact(_)
+            | Self::Input(_)
             | Self::Build(_)
             | Self::Predictions(_)
             | Self::Stopped

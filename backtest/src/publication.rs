@@ -6,14 +6,15 @@
 
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
-use trueup_event::EventTime;
+use trueup_event::{Control, EventTime};
 use trueup_learner::artifact::{Artifact, Form};
-use trueup_learner::effect::{Candidate, CandidateKey, CandidateScores};
+use trueup_learner::effect::{Candidate, CandidateKey, CandidateScores, StateDigest};
 use trueup_learner::gate::Verdict;
+use trueup_learner::model::Model;
 use trueup_learner::orders::Stored;
 use trueup_learner::spec::Spec;
 use trueup_learner::step::InputMark;
-use trueup_registry::{ModelRegistry, NewVersion};
+use trueup_registry::{ModelRegistry, NewVersion, VersionSummary};
 
 /// What the registry keeps of a version's making: the lineage record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,7 +135,6 @@ impl Publication {
     /// Of a definition; where events come from is filled in by the caller.
     #[must_use]
     pub fn new(spec: &Spec, shard: &str) -> Self {
-        let definition = serde_json::to_vec(spec).expect("a spec is plain data");
         Self {
             shard: shard.to_owned(),
             environment: String::new(),
@@ -143,8 +143,8 @@ impl Publication {
             warm_start: None,
             partitions: Vec::new(),
             spec: spec.clone(),
-            definition_digest: blake3::hash(&definition).to_hex().to_string(),
-            definition,
+            definition_digest: digest_of(spec),
+            definition: serde_json::to_vec(spec).expect("a spec is plain data"),
         }
     }
 
@@ -244,6 +244,43 @@ pub fn definition(model: &ModelRegistry, version: u64) -> Result<Spec, Error> {
     serde_json::from_slice(&bytes).map_err(|error| Error::Record { version, error })
 }
 
+/// The digest of a definition, in hexadecimal digits.
+#[must_use]
+pub fn digest_of(spec: &Spec) -> String {
+    StateDigest(spec.digest()).to_string()
+}
+
+/// Brings a model up to date with the serving artifacts of a part of its chain.
+///
+/// # Errors
+/// When a file is damaged or absent, or an artifact is not of the model's learner.
+pub fn apply(
+    registry: &ModelRegistry,
+    model: &mut Model,
+    links: &[&VersionSummary],
+) -> Result<(), Error> {
+    for link in links {
+        model.apply(form(link.form), &registry.read_slice(&link.serving)?)?;
+    }
+    Ok(())
+}
+
+/// The version that a control input names, as the core obeys it. None if it names none, or one of
+/// another definition than that of this digest: that one answers in the world, and not in the
+/// books of a run.
+///
+/// # Errors
+/// When there is no such version, or a file of it is damaged or absent.
+pub fn named(
+    model: &ModelRegistry,
+    control: &Control,
+    definition_digest: &str,
+) -> Result<Option<Stored>, Error> {
+    let Some(version) = control.version() else { return Ok(None) };
+    let is_ours = record(model, version)?.definition_digest == definition_digest;
+    is_ours.then(|| stored(model, version)).transpose()
+}
+
 /// A version as the core obeys it, with everything that its artifacts are against.
 ///
 /// # Errors
@@ -259,14 +296,18 @@ pub fn stored(model: &ModelRegistry, version: u64) -> Result<Stored, Error> {
         training: Vec::new(),
     };
     for part in chain {
-        let form = match part.form {
-            trueup_registry::Form::Base => Form::Base,
-            trueup_registry::Form::Delta => Form::Delta,
-        };
+        let form = form(part.form);
         stored.serving.push((form, model.read_slice(&part.serving)?));
         stored.training.push((form, model.read_slice(&part.training)?));
     }
     Ok(stored)
+}
+
+const fn form(form: trueup_registry::Form) -> Form {
+    match form {
+        trueup_registry::Form::Base => Form::Base,
+        trueup_registry::Form::Delta => Form::Delta,
+    }
 }
 
 #[cfg(test)]

@@ -48,3 +48,16 @@ pub enum Control {
     /// The sources are at their end: everything held is released as if the watermark had passed it.
     Drain,
 }
+
+impl Control {
+    /// The version of the registry that it refers to, if it refers to one.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        let number = match self {
+            Self::Promote { version } | Self::Rollback { version } => *version,
+            Self::Retrain { from } => *from,
+            Self::Lift { .. } | Self::Discover { .. } | Self::Drain => 0,
+        };
+        (number > 0).then_some(number)
+    }
+}

@@ -9,7 +9,7 @@ use crate::artifact::{self, DecodeError, Form};
 use crate::features::{FeatureSet, InvalidFeature, Refusal, Value};
 use crate::learners::{BuildError, Features, Learner};
 use crate::spec::Spec;
-use crate::state::Use;
+use crate::state::{AnyTable, Use};
 use crate::step::shape_of;
 use trueup_event::EventTime;
 
@@ -70,6 +70,15 @@ impl Model {
             is_finite &= table.publish(&mut |_, _| {});
         });
         is_finite
+    }
+
+    /// Visits every table that answers depend on, always in the same order.
+    pub fn tables(&mut self, visit: &mut dyn FnMut(&'static str, &dyn AnyTable)) {
+        self.learner.tables(&mut |name, part, table| {
+            if part == Use::Serving {
+                visit(name, table);
+            }
+        });
     }
 
     /// A copy to which the next delta can be applied while this one answers.

@@ -80,7 +80,8 @@ impl From<trueup_backtest::Error> for Failure {
             Replay::Registry(error) => Some(format!("{:?}", error.kind()).to_lowercase()),
             Replay::NoTopic { .. } | Replay::NotRecorded { .. } => Some("missing".to_owned()),
             Replay::Record { .. } => Some("corrupt".to_owned()),
-            Replay::File { .. }
+            Replay::Artifact(_)
+            | Replay::File { .. }
             | Replay::Input(_)
             | Replay::Build(_)
             | Replay::Feature(_)

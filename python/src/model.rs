@@ -18,14 +18,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use trueup_backtest::publication;
 use trueup_event::EventTime;
-use trueup_learner::artifact::Form;
 use trueup_learner::features::{FeatureSet, Value};
 use trueup_learner::model::{Model as Learned, Scratch};
 use trueup_learner::spec::Spec;
 use trueup_registry::store::Disk;
-use trueup_registry::{
-    AliasName, Form as StoredForm, ModelName, ModelRegistry, Registry, VersionSummary,
-};
+use trueup_registry::{AliasName, ModelName, ModelRegistry, Registry};
 
 /// A version of a registry that answers questions.
 #[pyclass(frozen, module = "trueup")]
@@ -154,9 +151,7 @@ impl Current {
             Some(kin) => kin,
             None => (fresh().map_err(|error| Failure::operation(&error))?, 0),
         };
-        for link in &chain[from..] {
-            apply(registry, &mut model, link)?;
-        }
+        publication::apply(registry, &mut model, &chain[from..])?;
         if !model.is_finite() {
             return Err(Failure::Operation {
                 message: format!("a weight is not finite in version `{}`", summary.version),
@@ -206,19 +201,6 @@ impl Current {
         let correction = Some(answer - estimate);
         Ok(Answer { answer: Some(answer), correction, status: "corrected", reason: None })
     }
-}
-
-fn apply(
-    registry: &ModelRegistry,
-    model: &mut Learned,
-    link: &VersionSummary,
-) -> Result<(), Failure> {
-    let form = match link.form {
-        StoredForm::Base => Form::Base,
-        StoredForm::Delta => Form::Delta,
-    };
-    let bytes = registry.read_slice(&link.serving)?;
-    model.apply(form, &bytes).map_err(|error| Failure::operation(&error))
 }
 
 type Lookup<'l, 'v> = &'l dyn Fn(&str) -> Option<Value<'v>>;

@@ -7,7 +7,7 @@ mod client;
 
 use super::init::Init;
 use crate::append::{self, Pace, Topic};
-use crate::daemon::{self, Config, Handle, now_micros, status::Status};
+use crate::daemon::{self, Config, Handle, status::Status};
 use crate::failure::Failure;
 use crate::setup::Setup;
 use crate::signals::{self, Stop};
@@ -23,7 +23,7 @@ use trueup_connector::feed::RowFeed;
 use trueup_connector::log::{LogOptions, LogWriter};
 use trueup_event::EventTime;
 use trueup_pipeline::{Environment, Location, Place};
-use trueup_registry::{AliasName, Commit, Expect, Nonce, RollbackTo};
+use trueup_registry::{AliasName, Expect, RollbackTo};
 use trueup_serving_bridge::{Bridge, BridgeOptions, Server, ServerOptions};
 
 /// Where the demonstration keeps its state, in the project's folder.
@@ -268,19 +268,12 @@ impl Acts {
         let champion = AliasName::champion();
         let mut model =
             stores::registry(&stage.config.setup)?.model(&stores::model_name(&stage.config.name)?);
-        let commit = |reason: &str| Commit {
-            actor: "demo".to_owned(),
-            reason: reason.to_owned(),
-            at_micros: now_micros(),
-            nonce: Nonce::random(),
-            writer: None,
-            seen: 0,
-        };
+        let commit = |reason: &str| stores::by_person("demo", reason);
         match self.rolled_back {
             None if elapsed > Duration::from_secs(10) && status.champion.is_some() => {
                 let (to, expect) = (RollbackTo::Previous, Expect::Anything);
                 if let Ok(moved) = model.rollback(&champion, to, expect, &commit("to show it")) {
-                    let to = moved.to.map_or("none".to_owned(), |version| version.to_string());
+                    let to = words::version(moved.to);
                     words::out(&format!("-- a person rolls back to version {to}, which is held\n"));
                 }
                 self.rolled_back = Some(Instant::now());

@@ -93,13 +93,14 @@ fn job(
             );
             return Err(Failure::Operation(anyhow::anyhow!(message), Some(hint)));
         };
-        if let Some(place) = publishing::beginning(&Recording::open(&folder)?) {
+        let recording = Recording::open(&folder)?;
+        if let Some(place) = publishing::beginning(&recording) {
             let message =
                 format!("{place}: its first events are gone, and no version can be rebuilt");
             let hint = "let `keep` of `record` be longer, so that later runs can be rebuilt";
             return Err(Failure::Operation(anyhow::anyhow!(message), Some(hint.to_owned())));
         }
-        job = publishing::over_recording(job, &folder, model)?;
+        job = publishing::over_recording(job, (&folder, &recording), model)?;
     }
     if let Some(from) = record.warm_start {
         let (order, _) = publishing::warm_start(model, &from.to_string(), &job.spec)?;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use trueup_registry::{AliasName, ModelName, Registry};
+use trueup_registry::{ModelName, Registry};
 use trueup_serving_bridge::{Bridge, BridgeOptions, Models, Server, ServerOptions};
 
 /// Answer corrections over HTTP, and follow promotions and rollbacks.
@@ -87,13 +87,9 @@ impl Serve {
                 )
             })?);
         }
-        let alias = AliasName::new(self.alias.as_str()).map_err(|error| {
-            let message = format!("not the name of an alias: `{}`", self.alias);
-            Failure::Usage(message, Some(error.to_string()))
-        })?;
         Ok(BridgeOptions {
             models: if names.is_empty() { Models::All } else { Models::Named(names) },
-            alias,
+            alias: stores::alias_name(&self.alias)?,
             poll: Duration::from_millis(self.poll_milliseconds),
             ..BridgeOptions::default()
         })

@@ -7,9 +7,6 @@ use crate::{stores, words};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// After this long without a word, a run that says it runs is taken for dead, in microseconds.
-const SILENT_MICROS: i64 = 10_000_000;
-
 /// Say where a run stands, and what holds it back.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
@@ -46,8 +43,7 @@ impl Status {
         } else {
             words::out(&status.text(now));
         }
-        let is_silent = now - status.updated_micros > SILENT_MICROS;
-        if is_silent && status.phase == status::Phase::Running {
+        if status.is_silent(now) && status.phase == status::Phase::Running {
             words::say("error: it says that it runs, and has been silent for more than 10 s");
             words::say("hint: start it again: it goes on from its last checkpoint");
             return Ok(ExitCode::from(1));

@@ -12,9 +12,6 @@ use serde_json::json;
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
-/// How long a daemon may be silent before it is not ready, in microseconds.
-const SILENT_MAX_MICROS: i64 = 10_000_000;
-
 /// The server; dropped, it ends.
 pub(crate) struct Server {
     _stop: oneshot::Sender<()>,
@@ -59,7 +56,7 @@ async fn ready(State(handle): State<Handle>) -> Response {
             if status.phase != Phase::Running {
                 reasons.push("it does not run".to_owned());
             }
-            if now_micros() - status.updated_micros > SILENT_MAX_MICROS {
+            if status.is_silent(now_micros()) {
                 reasons.push("it has been silent for more than 10 s".to_owned());
             }
             reasons.extend(status.registry_fault);

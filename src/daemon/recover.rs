@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 use trueup_backtest::publication::{self, Publication};
 use trueup_connector::recording::{RecordedStream, RecordingWriter};
-use trueup_event::Control;
 use trueup_learner::checkpoint::RestoreError;
 use trueup_learner::engine::Engine;
 use trueup_learner::orders::Stored;
@@ -91,7 +90,8 @@ pub(super) fn controls(
     journalled: Vec<JournalledControl>,
 ) -> Result<Vec<(JournalledControl, Option<Stored>)>, Failure> {
     let with_version = |control: JournalledControl| {
-        let stored = stored(model, publication, &control.control)?;
+        let digest = publication.definition_digest();
+        let stored = publication::named(model, &control.control, digest)?;
         Ok((control, stored))
     };
     journalled.into_iter().map(with_version).collect()
@@ -104,26 +104,6 @@ pub(super) fn seen(model: &ModelRegistry, meta: &Meta) -> u64 {
         Some(alias) if alias.entry > alias.person_entry => meta.seen.max(alias.person_entry),
         Some(_) | None => meta.seen,
     }
-}
-
-/// The version that a control input names, if it is of this definition.
-pub(super) fn stored(
-    model: &ModelRegistry,
-    publication: &Publication,
-    control: &Control,
-) -> Result<Option<Stored>, Failure> {
-    let version = match control {
-        Control::Promote { version } | Control::Rollback { version } => *version,
-        Control::Retrain { from } => *from,
-        Control::Lift { .. } | Control::Discover { .. } | Control::Drain => 0,
-    };
-    if version == 0 {
-        return Ok(None);
-    }
-    // Another definition's version answers in the world, and not in this run's books.
-    let record = publication::record(model, version)?;
-    let is_ours = record.definition_digest == publication.definition_digest();
-    is_ours.then(|| publication::stored(model, version)).transpose().map_err(Failure::from)
 }
 
 /// Makes sure that no restart goes on from what was there before a run that begins anew. Twice, so

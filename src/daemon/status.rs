@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::plan::Plan;
+use crate::words;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,6 +12,9 @@ use trueup_event::EventTime;
 use trueup_learner::effect::{Candidate, Score};
 use trueup_learner::join::Counts;
 use trueup_learner::step::Scoreboard;
+
+/// How long a run may be silent, in microseconds.
+const SILENT_MAX_MICROS: i64 = 10_000_000;
 
 /// Where a daemon stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,6 +180,12 @@ impl Status {
         self.versions.commit_seconds = took.as_secs_f64();
     }
 
+    /// Whether it has not been told of for so long that whoever wrote it is taken for dead;
+    /// `now_micros` is the wall clock.
+    pub(crate) const fn is_silent(&self, now_micros: i64) -> bool {
+        now_micros - self.updated_micros > SILENT_MAX_MICROS
+    }
+
     /// As lines for people; `now_micros` is the wall clock.
     pub(crate) fn text(&self, now_micros: i64) -> String {
         let mut text = String::new();
@@ -234,8 +244,8 @@ impl Status {
              ({}, mean absolute)",
             self.unit
         )?;
-        let newest = number(self.versions.newest);
-        let champion = number(self.champion);
+        let newest = words::version(self.versions.newest);
+        let champion = words::version(self.champion);
         let held = if self.is_held { ", held" } else { "" };
         writeln!(text, "versions    newest {newest}, champion {champion}{held}")?;
         if let Some(fault) = &self.registry_fault {
@@ -381,10 +391,6 @@ impl Metrics {
         let labels: Vec<String> = labels.iter().map(label).collect();
         let _ = writeln!(self.text, "{name}{{{}}} {value}", labels.join(","));
     }
-}
-
-fn number(version: Option<u64>) -> String {
-    version.map_or("none".to_owned(), |version| version.to_string())
 }
 
 /// A time between two points of the wall clock, for people.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use trueup_backtest::publication::Publication;
+use trueup_backtest::publication::{self, Publication};
 use trueup_connector::recording::RecordingWriter;
 use trueup_event::{Control, DeadLetter, EventBatch, EventTime};
 use trueup_learner::artifact::Artifact;
@@ -377,11 +377,12 @@ impl World {
             (false, version) => Control::Promote { version: version.unwrap_or(0) },
             (true, version) => Control::Rollback { version: version.unwrap_or(0) },
         };
-        let stored = match recover::stored(&self.model, &self.publication, &control) {
+        let digest = self.publication.definition_digest();
+        let stored = match publication::named(&self.model, &control, digest) {
             Ok(stored) => stored,
-            Err(failure) => {
+            Err(error) => {
                 // It is obeyed when it can be read; until then nothing replaces what it made serve.
-                self.status.registry_fault = Some(failure.message());
+                self.status.registry_fault = Some(Failure::from(error).message());
                 return Ok(());
             }
         };

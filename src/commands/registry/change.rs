@@ -3,11 +3,11 @@
 use super::{Context, find, print, split};
 use crate::daemon::now_micros;
 use crate::failure::Failure;
-use crate::words;
+use crate::{stores, words};
 use serde_json::json;
 use std::process::ExitCode;
 use trueup_registry::{
-    AliasName, Commit, Expect, GcMode, GcPolicy, ModelRegistry, Moved, Nonce, RollbackTo,
+    AliasName, Commit, Expect, GcMode, GcPolicy, ModelRegistry, Moved, RollbackTo,
 };
 
 /// Who, why, and on what condition.
@@ -36,10 +36,7 @@ pub(crate) struct Word {
 
 impl Word {
     fn alias(&self) -> Result<AliasName, Failure> {
-        AliasName::new(self.alias.as_str()).map_err(|error| {
-            let message = format!("not the name of an alias: `{}`", self.alias);
-            Failure::Usage(message, Some(error.to_string()))
-        })
+        stores::alias_name(&self.alias)
     }
 
     fn expect(&self) -> Result<Expect, Failure> {
@@ -61,8 +58,7 @@ impl Word {
 fn commit(actor: Option<&str>, reason: &str) -> Commit {
     let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let actor = actor.map_or_else(|| user().unwrap_or("unknown".to_owned()), str::to_owned);
-    let (reason, at_micros, nonce) = (reason.to_owned(), now_micros(), Nonce::random());
-    Commit { actor, reason, at_micros, nonce, writer: None, seen: 0 }
+    stores::by_person(&actor, reason)
 }
 
 /// Make a version the champion, and end a hold.

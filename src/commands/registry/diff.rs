@@ -8,10 +8,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use trueup_backtest::publication::{self, Record};
-use trueup_learner::features::FeatureSet;
-use trueup_learner::learners::{Learner, Shape};
+use trueup_learner::model::Model;
 use trueup_learner::spec::Spec;
-use trueup_learner::state::{CellType, Use};
+use trueup_learner::state::CellType;
 use trueup_registry::{ModelRegistry, VersionSummary};
 
 /// Compare two versions: definition, inputs, errors, weights.
@@ -94,30 +93,19 @@ fn tables(
     found: &VersionSummary,
     definition: &Spec,
 ) -> Result<BTreeMap<&'static str, Cells>, Failure> {
-    let stored = publication::stored(model, found.version)?;
-    let features =
-        FeatureSet::new(definition.features.clone()).map_err(trueup_backtest::Error::from)?;
-    let shape = Shape {
-        categories: features.category_names().map(str::to_owned).collect(),
-        numbers: features.number_names().map(str::to_owned).collect(),
-        objective: definition.objective,
-    };
-    let spec = definition.learners.get(found.lineage as usize);
-    let Some(spec) = spec else { return Ok(BTreeMap::new()) };
-    let mut learner: Box<dyn Learner> = spec.build(&shape).map_err(trueup_backtest::Error::from)?;
-    for (form, bytes) in &stored.serving {
-        trueup_learner::artifact::apply(learner.as_mut(), Use::Serving, *form, bytes)
-            .map_err(anyhow::Error::from)?;
-    }
+    let lineage = found.lineage as usize;
     let mut tables = BTreeMap::new();
-    learner.tables(&mut |name, part, table| {
-        if part == Use::Serving {
-            let mut cells = BTreeMap::new();
-            table.current(&mut |index, bits| {
-                cells.insert(index, bits);
-            });
-            tables.insert(name, (table.cell_type(), cells));
-        }
+    if lineage >= definition.learners.len() {
+        return Ok(tables);
+    }
+    let mut served = Model::new(definition.clone(), lineage).map_err(anyhow::Error::from)?;
+    publication::apply(model, &mut served, &model.chain(found.version)?)?;
+    served.tables(&mut |name, table| {
+        let mut cells = BTreeMap::new();
+        table.current(&mut |index, bits| {
+            cells.insert(index, bits);
+        });
+        tables.insert(name, (table.cell_type(), cells));
     });
     Ok(tables)
 }

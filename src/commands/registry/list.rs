@@ -68,7 +68,7 @@ impl List {
             })?;
             let aliases = model.as_of(at_micros.micros())?;
             let row = |(alias, version): (&_, &Option<u64>)| {
-                vec![format!("{alias}"), version.map_or("none".to_owned(), |v| v.to_string())]
+                vec![format!("{alias}"), words::version(*version)]
             };
             let mut rows = vec![heads(&["alias", "version"])];
             rows.extend(aliases.iter().map(row));
@@ -155,7 +155,6 @@ pub(super) fn row(entry: &Entry) -> Vec<String> {
 }
 
 fn told(change: &Change) -> String {
-    let named = |version: &Option<u64>| version.map_or("none".to_owned(), |v| v.to_string());
     match change {
         Change::Writer { shard, epoch } => format!("owner of {shard} is epoch {epoch}"),
         Change::Publish { versions } => match versions.as_slice() {
@@ -165,7 +164,7 @@ fn told(change: &Change) -> String {
         },
         Change::Alias { alias, from, to, hold } => {
             let held = if *hold { ", held" } else { "" };
-            format!("{alias} {} -> {}{held}", named(from), named(to))
+            format!("{alias} {} -> {}{held}", words::version(*from), words::version(*to))
         }
         Change::Tag { version, key, value } => format!("tagged {version} {key}={value}"),
         Change::Quarantine { version } => format!("quarantined {version}"),
@@ -191,6 +190,6 @@ fn champion(state: &State) -> (Option<u64>, bool) {
 }
 
 fn named((version, is_held): (Option<u64>, bool)) -> String {
-    let number = version.map_or("none".to_owned(), |version| version.to_string());
+    let number = words::version(version);
     if is_held { format!("{number} (held)") } else { number }
 }
